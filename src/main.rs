@@ -1,1 +1,3 @@
+//! The `akkoord` program.
+
 fn main() {}

@@ -1,0 +1,187 @@
+//! A consent: the current word of one person to one controller about one purpose, and how an act changes it.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{DataScopeId, EventId, PersonId, PurposeId};
+use super::moment::Moment;
+use super::preference::Language;
+use super::purpose::{Channel, words};
+
+/// What somebody said, or what happened to it. DPV 2.3 `dpv:ConsentStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsentStatus {
+    /// Yes.
+    Given,
+    /// No.
+    Refused,
+    /// Yes, taken back by the person or a guardian.
+    Withdrawn,
+    /// Yes, once more.
+    Renewed,
+    /// Asked, or said by a child and waiting for a guardian.
+    Requested,
+    /// Ended by the controller.
+    Revoked,
+}
+
+words!(ConsentStatus {
+    Given => "given", Refused => "refused", Withdrawn => "withdrawn", Renewed => "renewed", Requested => "requested",
+    Revoked => "revoked",
+});
+
+impl ConsentStatus {
+    /// Whether this status is a yes.
+    pub const fn is_yes(self) -> bool {
+        matches!(self, Self::Given | Self::Renewed)
+    }
+
+    /// The DPV 2.3 term.
+    pub const fn dpv_term(self) -> &'static str {
+        match self {
+            Self::Given => "dpv:ConsentGiven",
+            Self::Refused => "dpv:ConsentRefused",
+            Self::Withdrawn => "dpv:ConsentWithdrawn",
+            Self::Renewed => "dpv:RenewedConsentGiven",
+            Self::Requested => "dpv:ConsentRequested",
+            Self::Revoked => "dpv:ConsentRevoked",
+        }
+    }
+}
+
+/// How somebody let us know: ISO/IEC TS 27560 `collection_method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IndicationMethod {
+    /// A page with a form.
+    WebForm,
+    /// A link in a mail that opened a form.
+    MailLink,
+    /// Said at the desk.
+    Desk,
+    /// Written on paper.
+    Paper,
+    /// Said on the telephone.
+    Phone,
+    /// RFC 8058 one-click.
+    OneClick,
+    /// Taken over from another system.
+    Import,
+    /// By a program on the person's behalf.
+    Api,
+}
+
+words!(IndicationMethod {
+    WebForm => "web-form", MailLink => "mail-link", Desk => "desk", Paper => "paper", Phone => "phone",
+    OneClick => "one-click", Import => "import", Api => "api",
+});
+
+/// Whose word it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Party {
+    /// The person.
+    #[serde(rename = "self")]
+    Oneself,
+    /// A guardian of the person.
+    Guardian(PersonId),
+    /// The controller, for what is not somebody's word (requested, revoked).
+    Controller,
+}
+
+/// The current word on one purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Status.
+    pub status: ConsentStatus,
+    /// When it was said.
+    pub occurred_at: Moment,
+    /// Whose word it is.
+    pub by: Party,
+    /// The version of the notice that was shown.
+    pub notice_version: u32,
+    /// The language it was shown in.
+    pub language: Language,
+    /// The data it covers.
+    pub data_scopes: BTreeSet<DataScopeId>,
+    /// The channels it covers; empty means every channel of the purpose.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub channels: BTreeSet<Channel>,
+    /// How it was said.
+    pub method: IndicationMethod,
+    /// The event that made it; also the id of the receipt.
+    pub event: EventId,
+    /// A child said yes and a guardian has not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_guardian: bool,
+    /// The last time a guardian took it back, and who: another guardian cannot overrule that on the same day (R20).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_by_guardian: Option<(PersonId, Moment)>,
+}
+
+/// One act on a consent, complete: what is stored as an event and folded into the current state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentAct {
+    /// Purpose.
+    pub purpose: PurposeId,
+    /// The status it leads to.
+    pub status: ConsentStatus,
+    /// Whose word it is.
+    pub by: Party,
+    /// The version of the notice that was shown; 0 when none was (a withdrawal by link).
+    pub notice_version: u32,
+    /// SHA-256 of the notice's bytes, in hexadecimal; empty with version 0 (R3, R4).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notice_hash: String,
+    /// The language it was shown in.
+    pub language: Language,
+    /// The data it covers.
+    pub data_scopes: BTreeSet<DataScopeId>,
+    /// The channels it covers.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub channels: BTreeSet<Channel>,
+    /// How it was said.
+    pub method: IndicationMethod,
+    /// A child said yes and a guardian has not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_guardian: bool,
+}
+
+impl ConsentAct {
+    /// The state after this act. A yes that was said before the word we already have (a paper form that arrives late)
+    /// is kept in the history and changes nothing; a no always counts, because a withdrawal once acknowledged is never
+    /// undone by the order in which letters arrive (promise 1).
+    pub fn apply(
+        &self,
+        before: Option<&Consent>,
+        occurred_at: Moment,
+        event: EventId,
+    ) -> Option<Consent> {
+        let late = before.is_some_and(|b| occurred_at < b.occurred_at);
+        let weak = self.status.is_yes() || self.status == ConsentStatus::Requested;
+        if late && weak {
+            return None;
+        }
+        let withdrawn_by_guardian = match (self.status, self.by) {
+            (ConsentStatus::Withdrawn | ConsentStatus::Refused, Party::Guardian(guardian)) => {
+                Some((guardian, occurred_at))
+            }
+            _ => before.and_then(|b| b.withdrawn_by_guardian),
+        };
+        Some(Consent {
+            status: self.status,
+            occurred_at: before.map_or(occurred_at, |b| b.occurred_at.max(occurred_at)),
+            by: self.by,
+            notice_version: self.notice_version,
+            language: self.language,
+            data_scopes: self.data_scopes.clone(),
+            channels: self.channels.clone(),
+            method: self.method,
+            event,
+            awaits_guardian: self.awaits_guardian,
+            withdrawn_by_guardian,
+        })
+    }
+}

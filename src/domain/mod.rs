@@ -1,0 +1,12 @@
+//! What is true without a computer: identities, purposes, consents and decisions. No input or output, no clock.
+
+pub mod age;
+pub mod consent;
+pub mod decision;
+pub mod event;
+pub mod ids;
+pub mod moment;
+pub mod person;
+pub mod personal;
+pub mod preference;
+pub mod purpose;

@@ -1,0 +1,173 @@
+//! A person: identifiers, and one standing per library. Libraries never see each other's standing (R50).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::consent::Consent;
+use super::ids::{
+    DataScopeId, DataSourceId, IdentifierId, OrganisationId, PersonId, PurposeId, SchemeId,
+};
+use super::moment::Moment;
+use super::personal::Personal;
+use super::preference::Preferences;
+
+/// Everything current about a person; sealed as one record, and always equal to the fold of the person's events.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PersonRecord {
+    /// What systems know the person by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identifiers: Vec<Identifier>,
+    /// One standing per library.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub standings: BTreeMap<OrganisationId, Standing>,
+}
+
+/// One identifier. The value is kept so that an access request can show it; it is looked up by its blind index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identifier {
+    /// Its own id.
+    pub id: IdentifierId,
+    /// Kind.
+    pub scheme: SchemeId,
+    /// Normalised value.
+    pub value: Personal<String>,
+    /// The library that recorded it.
+    pub organisation: OrganisationId,
+}
+
+/// What is current about a person at one library.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Standing {
+    /// Membership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
+    /// Birth date; unknown counts as under 16 (R23).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_date: Option<Personal<NaiveDate>>,
+    /// The word on each purpose.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub consents: BTreeMap<PurposeId, Consent>,
+    /// Objection to all direct marketing (GDPR art. 21(2)): since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marketing_objection: Option<Moment>,
+    /// Objections to single purposes (GDPR art. 21(1)): since when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objections: BTreeMap<PurposeId, Moment>,
+    /// Restriction of processing (GDPR art. 18): since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restricted: Option<Moment>,
+    /// Preferences.
+    #[serde(default)]
+    pub preferences: Preferences,
+    /// Verified guardians.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardians: Vec<GuardianLink>,
+    /// Children of whom this person is guardian.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub wards: BTreeSet<PersonId>,
+    /// Data that came from elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub enrichments: Vec<Enrichment>,
+}
+
+/// What kind of member somebody is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MembershipKind {
+    /// Adult member.
+    Adult,
+    /// Youth member, free.
+    Youth,
+    /// Profile that a school made (R49).
+    School,
+    /// Visitor of activities, no member.
+    Visitor,
+}
+
+super::purpose::words!(MembershipKind { Adult => "adult", Youth => "youth", School => "school", Visitor => "visitor" });
+
+/// Membership of a library, with the facts the customer exception asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// Kind.
+    pub kind: MembershipKind,
+    /// First day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<NaiveDate>,
+    /// Last day, when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<NaiveDate>,
+    /// Whether the member pays.
+    #[serde(default)]
+    pub paying: bool,
+    /// Whether the contact details were obtained in the sale of the membership.
+    #[serde(default)]
+    pub contact_from_sale: bool,
+    /// Whether a way to say no was offered at that time.
+    #[serde(default)]
+    pub opt_out_offered: bool,
+}
+
+/// How a guardian was verified (R18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardianVerification {
+    /// Both came to the desk.
+    Desk,
+    /// The child was enrolled from the parent's own account.
+    ParentAccount,
+    /// A confirmation by e-mail.
+    EmailConfirmation,
+}
+
+super::purpose::words!(GuardianVerification {
+    Desk => "desk", ParentAccount => "parent-account", EmailConfirmation => "email-confirmation",
+});
+
+/// A verified guardian of a child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardianLink {
+    /// The guardian.
+    pub guardian: PersonId,
+    /// How the link was verified.
+    pub verification: GuardianVerification,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// Data that were added from another source under one purpose (R46).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrichment {
+    /// Under which purpose.
+    pub purpose: PurposeId,
+    /// From where.
+    pub source: DataSourceId,
+    /// Which data.
+    pub data_scopes: BTreeSet<DataScopeId>,
+    /// Since when; the notice is due at first contact and at the latest one month later (GDPR art. 14(3)).
+    pub since: Moment,
+    /// When the person was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Moment>,
+}
+
+impl Standing {
+    /// The birth date, to compare with.
+    pub fn birth(&self) -> Option<NaiveDate> {
+        self.birth_date.as_ref().map(|date| *date.reveal())
+    }
+
+    /// Whether a person is a verified guardian here.
+    pub fn has_guardian(&self, guardian: PersonId) -> bool {
+        self.guardians.iter().any(|link| link.guardian == guardian)
+    }
+
+    /// Whether the profile belongs to a school.
+    pub fn is_school(&self) -> bool {
+        self.membership
+            .as_ref()
+            .is_some_and(|m| m.kind == MembershipKind::School)
+    }
+}

@@ -1,0 +1,89 @@
+//! Preferences: how somebody wants to be reached. A preference is never a ground for processing; it only narrows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::PurposeId;
+use super::moment::Moment;
+use super::purpose::Channel;
+
+/// A language of notices, reasons and letters.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Dutch.
+    #[default]
+    Nl,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// The code, `nl` or `en`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nl => "nl",
+            Self::En => "en",
+        }
+    }
+
+    /// From a code.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "nl" => Some(Self::Nl),
+            "en" => Some(Self::En),
+            _ => None,
+        }
+    }
+}
+
+/// All preferences of a person at one organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Preferences {
+    /// Language of everything written to the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+    /// Whether receipts are mailed.
+    #[serde(default)]
+    pub receipts_by_mail: bool,
+    /// Choices per purpose.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purposes: BTreeMap<PurposeId, PurposePreference>,
+}
+
+/// Preferences for one purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PurposePreference {
+    /// Channels switched on or off; one that is not named is on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<Channel, bool>,
+    /// No contact before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Moment>,
+    /// Topics somebody is interested in; for the sending system to use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+    /// How often, in the sending system's own words (`weekly`, `monthly`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency: Option<String>,
+}
+
+impl Preferences {
+    /// Whether a channel is switched off for a purpose.
+    pub fn is_off(&self, purpose: &PurposeId, channel: Channel) -> bool {
+        self.purposes
+            .get(purpose)
+            .is_some_and(|p| p.channels.get(&channel) == Some(&false))
+    }
+
+    /// The end of a pause that covers an instant.
+    pub fn paused_until(&self, purpose: &PurposeId, now: Moment) -> Option<Moment> {
+        self.purposes
+            .get(purpose)
+            .and_then(|p| p.paused_until)
+            .filter(|until| now < *until)
+    }
+}
