@@ -2,3 +2,5 @@
 //! total function of that catalogue, a person's record and a question.
 
 pub mod catalogue;
+pub mod evaluate;
+pub mod explain;

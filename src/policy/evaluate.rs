@@ -1,0 +1,478 @@
+//! The decision: a pure and total function. Default is deny; every deny rule wins over every permit rule; all reasons
+//! are collected in a fixed order, the first is decisive.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::catalogue::{Catalogue, Grant, PurposeEntry, System};
+use crate::domain::age::{self, AGE_OF_CONSENT};
+use crate::domain::consent::{Consent, ConsentStatus, Party};
+use crate::domain::decision::{CustomerFact, Effect, Question, Reason, ReasonCode, Verdict};
+use crate::domain::ids::DataScopeId;
+use crate::domain::moment::{Moment, Period};
+use crate::domain::person::{Membership, PersonRecord, Standing};
+use crate::domain::purpose::{Action, LegalBasis, OnAgeOfConsent, Purpose, PurposeStatus};
+
+/// How long a permit may be acted on, in seconds: later checks are promised to see every withdrawal, acts are not.
+pub const ACT_WITHIN_SECONDS: i64 = 30;
+
+/// About whom the question is.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Nobody here by that identifier.
+    Unknown,
+    /// Somebody who was erased.
+    Erased,
+    /// Somebody.
+    Known(&'a PersonRecord),
+}
+
+/// Answers a question. Whatever is wrong or missing is a deny with its reason, never an error.
+pub fn evaluate(
+    catalogue: &Catalogue,
+    subject: Subject<'_>,
+    question: &Question,
+    now: Moment,
+) -> Verdict {
+    let Some(entry) = catalogue.purposes.get(&question.purpose) else {
+        return deny(
+            vec![Reason::plain(ReasonCode::DenyPurposeInactive)],
+            LegalBasis::Consent,
+            0,
+            question,
+        );
+    };
+    let purpose = &entry.purpose;
+    let stop = |code| {
+        deny(
+            vec![Reason::plain(code)],
+            purpose.legal_basis,
+            purpose.version,
+            question,
+        )
+    };
+
+    // A system that may not ask learns nothing about the person, not even whether we know them (R50, R64).
+    let grants = match registered(catalogue, purpose, question) {
+        Some(grants) => grants,
+        None => return stop(ReasonCode::DenyController),
+    };
+    if purpose.status != PurposeStatus::Active || !purpose.actions.contains(&question.action) {
+        return stop(ReasonCode::DenyPurposeInactive);
+    }
+    let record = match subject {
+        Subject::Unknown => return stop(ReasonCode::DenyUnknownSubject),
+        Subject::Erased => return stop(ReasonCode::DenyErased),
+        Subject::Known(record) => record,
+    };
+    // A member of another library is as unknown here as anybody (R50).
+    let Some(standing) = record.standings.get(&question.organisation) else {
+        return stop(ReasonCode::DenyUnknownSubject);
+    };
+
+    let case = Case {
+        catalogue,
+        entry,
+        purpose,
+        standing,
+        question,
+        grants: &grants,
+        now,
+    };
+    let scopes = case.permitted_scopes();
+    let reasons: Vec<Reason> = [
+        case.restriction(),
+        case.school(),
+        case.objection(),
+        case.legal_basis(),
+        case.minor(),
+        case.channel(),
+        case.untold_enrichment(),
+        case.scope(&scopes),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if reasons.is_empty() {
+        case.permit(scopes)
+    } else {
+        deny(reasons, purpose.legal_basis, purpose.version, question)
+    }
+}
+
+fn deny(
+    reasons: Vec<Reason>,
+    legal_basis: LegalBasis,
+    purpose_version: u32,
+    question: &Question,
+) -> Verdict {
+    Verdict {
+        effect: Effect::Deny,
+        reasons,
+        data_scopes: BTreeSet::new(),
+        withheld: question.data_scopes.clone(),
+        valid_until: None,
+        legal_basis,
+        unsubscribe: false,
+        purpose_version,
+    }
+}
+
+/// The grants under which a system may ask this at all; `None` when there are none.
+fn registered<'c>(
+    catalogue: &'c Catalogue,
+    purpose: &Purpose,
+    question: &Question,
+) -> Option<Vec<&'c Grant>> {
+    let system: &System = catalogue.systems.get(&question.system)?;
+    if !system.serves(&question.organisation)
+        || !catalogue.organisations.contains_key(&question.organisation)
+    {
+        return None;
+    }
+    let grants: Vec<&Grant> = system.grants_for(&purpose.id, question.action).collect();
+    (!grants.is_empty()).then_some(grants)
+}
+
+/// One question about one known person, with everything the rules look at.
+struct Case<'a> {
+    catalogue: &'a Catalogue,
+    entry: &'a PurposeEntry,
+    purpose: &'a Purpose,
+    standing: &'a Standing,
+    question: &'a Question,
+    grants: &'a [&'a Grant],
+    now: Moment,
+}
+
+impl Case<'_> {
+    fn permit(&self, data_scopes: BTreeSet<DataScopeId>) -> Verdict {
+        let purpose = self.purpose;
+        let code = ReasonCode::permit(purpose.legal_basis);
+        let consent = self.consent();
+        let soon = self.now.plus_seconds(ACT_WITHIN_SECONDS);
+        let reason = match consent {
+            Some(consent) if purpose.legal_basis == LegalBasis::Consent => {
+                Reason::on(code, self.date(consent.occurred_at))
+            }
+            _ => Reason::plain(code),
+        };
+        let expiry = consent
+            .filter(|_| purpose.legal_basis == LegalBasis::Consent)
+            .and_then(|c| self.expiry(c));
+        Verdict {
+            effect: Effect::Permit,
+            reasons: vec![reason],
+            withheld: self
+                .question
+                .data_scopes
+                .difference(&data_scopes)
+                .cloned()
+                .collect(),
+            data_scopes,
+            valid_until: Some(expiry.map_or(soon, |end| end.min(soon))),
+            legal_basis: purpose.legal_basis,
+            unsubscribe: purpose.is_promotional() && self.question.action == Action::Contact,
+            purpose_version: purpose.version,
+        }
+    }
+
+    /// GDPR art. 18: nothing but storage, proof and legal claims (R60).
+    fn restriction(&self) -> Vec<Reason> {
+        match self.standing.restricted {
+            Some(since) if !self.purpose.restriction_exempt => {
+                vec![self.dated(ReasonCode::DenyRestricted, since)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A school's profile serves the school only, and the school's purpose serves no other profile (R49).
+    fn school(&self) -> Vec<Reason> {
+        let fits = self.standing.is_school() == self.purpose.school_domain;
+        if fits || self.purpose.restriction_exempt {
+            Vec::new()
+        } else {
+            vec![Reason::plain(ReasonCode::DenySchoolDomain)]
+        }
+    }
+
+    /// GDPR art. 21: absolute for direct marketing and its profiling (R33), and from receipt for other purposes (R40).
+    fn objection(&self) -> Vec<Reason> {
+        let marketing = self
+            .standing
+            .marketing_objection
+            .filter(|_| self.purpose.is_promotional());
+        let single = self.standing.objections.get(&self.purpose.id).copied();
+        let since = marketing.or(single);
+        since
+            .map(|since| self.dated(ReasonCode::DenyObjection, since))
+            .into_iter()
+            .collect()
+    }
+
+    fn legal_basis(&self) -> Vec<Reason> {
+        match self.purpose.legal_basis {
+            LegalBasis::Consent => self.consent_missing().into_iter().collect(),
+            LegalBasis::CustomerException => self.customer_facts_missing().into_iter().collect(),
+            LegalBasis::Contract
+            | LegalBasis::LegalObligation
+            | LegalBasis::PublicTask
+            | LegalBasis::LegitimateInterest => Vec::new(),
+        }
+    }
+
+    fn consent(&self) -> Option<&Consent> {
+        self.standing.consents.get(&self.purpose.id)
+    }
+
+    /// Why there is no valid consent; `None` when there is one.
+    fn consent_missing(&self) -> Option<Reason> {
+        use ReasonCode as Code;
+        let Some(consent) = self.consent() else {
+            return Some(Reason::plain(Code::DenyNoConsent));
+        };
+        let at = consent.occurred_at;
+        match consent.status {
+            ConsentStatus::Requested if consent.awaits_guardian => {
+                return Some(Reason::plain(Code::DenyGuardianRequired));
+            }
+            ConsentStatus::Requested => return Some(Reason::plain(Code::DenyNoConsent)),
+            ConsentStatus::Refused => return Some(self.dated(Code::DenyRefused, at)),
+            ConsentStatus::Withdrawn | ConsentStatus::Revoked => {
+                return Some(self.dated(Code::DenyWithdrawn, at));
+            }
+            ConsentStatus::Given | ConsentStatus::Renewed => {}
+        }
+        if consent.notice_version < self.purpose.consent_valid_from
+            || consent.notice_version > self.purpose.version
+        {
+            return Some(Reason::plain(Code::DenyNoticeOutdated));
+        }
+        if let Some(end) = self.expiry(consent).filter(|end| *end <= self.now) {
+            return Some(self.dated(Code::DenyExpired, end));
+        }
+        self.voice_missing(consent)
+    }
+
+    /// The instant a consent ends; `None` without a validity, which the catalogue check refuses for consent.
+    fn expiry(&self, consent: &Consent) -> Option<Moment> {
+        self.purpose.validity.map(|validity| {
+            consent
+                .occurred_at
+                .plus(validity, self.catalogue.network.zone)
+        })
+    }
+
+    /// Whether the right person spoke: GDPR art. 8, UAVG art. 5, R17, R21–R23.
+    fn voice_missing(&self, consent: &Consent) -> Option<Reason> {
+        use ReasonCode as Code;
+        let rule = &self.purpose.age;
+        let birth = self.standing.birth();
+        let own_voice = |at: Moment| self.has_reached(rule.self_from, at);
+        if !self.has_reached(rule.minimum, consent.occurred_at) {
+            return Some(Reason::plain(Code::DenyNoConsent));
+        }
+        match consent.by {
+            Party::Oneself if own_voice(consent.occurred_at) => None,
+            Party::Oneself => Some(Reason::plain(Code::DenyGuardianRequired)),
+            // The controller's own word is no consent.
+            Party::Controller => Some(Reason::plain(Code::DenyNoConsent)),
+            Party::Guardian(_) if own_voice(consent.occurred_at) => {
+                Some(Reason::plain(Code::DenyGuardianAuthorityEnded))
+            }
+            Party::Guardian(_) => match (rule.on_age_of_consent, birth) {
+                (OnAgeOfConsent::RequireReconfirm, Some(birth)) => {
+                    let due = self.reconfirm_due(birth, rule.self_from, rule.reconfirm_within);
+                    (due <= self.now).then(|| self.dated(Code::DenyReconfirmDue, due))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn reconfirm_due(&self, birth: NaiveDate, age: u32, within: Period) -> Moment {
+        let zone = self.catalogue.network.zone;
+        age::reaches(birth, age, zone).plus(within, zone)
+    }
+
+    /// Tw 11.7(3): every fact must be there (R28, R29).
+    fn customer_facts_missing(&self) -> Option<Reason> {
+        let exception = self.purpose.customer_exception.as_ref();
+        let membership = self.standing.membership.as_ref();
+        let fact = |holds: fn(&Membership) -> bool| membership.is_some_and(holds);
+        let customer_until = |m: &Membership| match (m.until, exception) {
+            (None, _) => true,
+            (Some(end), Some(exception)) => self.today() <= exception.after_membership.after(end),
+            (Some(end), None) => self.today() <= end,
+        };
+        let facts = [
+            (
+                CustomerFact::OwnCustomer,
+                fact(|m| m.paying) && membership.is_some_and(customer_until),
+            ),
+            (CustomerFact::ContactFromSale, fact(|m| m.contact_from_sale)),
+            (
+                CustomerFact::SimilarOffer,
+                exception.is_some_and(|e| !e.similar_offer.is_empty()),
+            ),
+            (CustomerFact::OptOutOffered, fact(|m| m.opt_out_offered)),
+            (CustomerFact::Adult, self.has_reached(18, self.now)),
+        ];
+        let missing: Vec<CustomerFact> = facts
+            .into_iter()
+            .filter(|(_, holds)| !holds)
+            .map(|(fact, _)| fact)
+            .collect();
+        (!missing.is_empty()).then_some(Reason {
+            code: ReasonCode::DenyCustomerExceptionIncomplete,
+            on: None,
+            missing,
+        })
+    }
+
+    /// Rules for minors on top of consent: no profiling for marketing without a guardian (R25), and a minimum age.
+    fn minor(&self) -> Vec<Reason> {
+        if matches!(
+            self.purpose.legal_basis,
+            LegalBasis::Consent | LegalBasis::CustomerException
+        ) {
+            return Vec::new();
+        }
+        let child = !self.has_reached(AGE_OF_CONSENT, self.now);
+        let profiled = self.question.action == Action::Profile && self.purpose.is_promotional();
+        let too_young = !self.has_reached(self.purpose.age.minimum, self.now);
+        if (child && profiled) || too_young {
+            vec![Reason::plain(ReasonCode::DenyGuardianRequired)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn channel(&self) -> Vec<Reason> {
+        let Some(channel) = self.question.channel else {
+            // Only contact has a way in which it arrives; a contact without one cannot be judged.
+            let lacks = self.question.action == Action::Contact;
+            return if lacks {
+                vec![Reason::plain(ReasonCode::DenyChannel)]
+            } else {
+                Vec::new()
+            };
+        };
+        let consented = match self
+            .consent()
+            .filter(|_| self.purpose.legal_basis == LegalBasis::Consent)
+        {
+            Some(consent) => consent.channels.is_empty() || consent.channels.contains(&channel),
+            None => true,
+        };
+        let preferences = &self.standing.preferences;
+        let open = self.purpose.channels.contains(&channel)
+            && self
+                .grants
+                .iter()
+                .any(|grant| grant.channels.contains(&channel))
+            && consented
+            && !preferences.is_off(&self.purpose.id, channel);
+        if !open {
+            return vec![Reason::plain(ReasonCode::DenyChannel)];
+        }
+        // A pause is about being contacted.
+        let paused = preferences
+            .paused_until(&self.purpose.id, self.now)
+            .filter(|_| self.question.action == Action::Contact);
+        paused
+            .map(|until| self.dated(ReasonCode::DenyChannel, until))
+            .into_iter()
+            .collect()
+    }
+
+    /// GDPR art. 14: nobody is contacted with data they do not know we have (R46).
+    fn untold_enrichment(&self) -> Vec<Reason> {
+        let untold = self.question.action == Action::Contact
+            && self.standing.enrichments.iter().any(|enrichment| {
+                enrichment.told_at.is_none()
+                    && !enrichment
+                        .data_scopes
+                        .is_disjoint(&self.question.data_scopes)
+            });
+        if untold {
+            vec![Reason::plain(ReasonCode::DenyArt14NoticeDue)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What was asked for, what the purpose has, what the system may see, and what the person said yes to (R45).
+    fn permitted_scopes(&self) -> BTreeSet<DataScopeId> {
+        let fits = |grant: &&&Grant| {
+            self.question
+                .channel
+                .is_none_or(|c| grant.channels.contains(&c))
+        };
+        let granted: BTreeSet<&DataScopeId> = self
+            .grants
+            .iter()
+            .filter(fits)
+            .flat_map(|g| &g.data_scopes)
+            .collect();
+        let consented = self
+            .consent()
+            .filter(|_| self.purpose.legal_basis == LegalBasis::Consent);
+        self.question
+            .data_scopes
+            .iter()
+            .filter(|scope| self.purpose.data_scopes.contains(*scope) && granted.contains(scope))
+            .filter(|scope| consented.is_none_or(|consent| consent.data_scopes.contains(*scope)))
+            .cloned()
+            .collect()
+    }
+
+    fn scope(&self, permitted: &BTreeSet<DataScopeId>) -> Vec<Reason> {
+        let nothing_left = permitted.is_empty() && !self.question.data_scopes.is_empty();
+        let wrong_source = self.question.action == Action::Enrich
+            && self
+                .question
+                .data_source
+                .as_ref()
+                .is_none_or(|source| !self.purpose.enrichment_sources.contains(source));
+        // Lending behaviour is never used under the customer exception (R36).
+        let sensitive = self.purpose.legal_basis == LegalBasis::CustomerException
+            && self.question.data_scopes.iter().any(|s| {
+                self.catalogue
+                    .data_scopes
+                    .get(s)
+                    .is_none_or(|d| d.sensitive)
+            });
+        if nothing_left || wrong_source || sensitive {
+            vec![Reason::plain(ReasonCode::DenyScope)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn has_reached(&self, age: u32, at: Moment) -> bool {
+        age::has_reached(self.standing.birth(), age, at, self.catalogue.network.zone)
+    }
+
+    fn today(&self) -> NaiveDate {
+        self.date(self.now)
+    }
+
+    fn date(&self, at: Moment) -> NaiveDate {
+        at.date(self.catalogue.network.zone)
+    }
+
+    fn dated(&self, code: ReasonCode, at: Moment) -> Reason {
+        Reason::on(code, self.date(at))
+    }
+}
+
+impl std::fmt::Debug for Case<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Case")
+            .field("purpose", &self.entry.purpose.id)
+            .finish_non_exhaustive()
+    }
+}
