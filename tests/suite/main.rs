@@ -1,1 +1,13 @@
-fn main() {}
+//! Akkoord tested from outside: over HTTP and the command line, on both database engines, and the gates that keep the
+//! house in order. One binary, so that it links once and all tests share one PostgreSQL cluster.
+
+// Every module is `cfg(test)`, which is always true here: it tells clippy that helpers are test code too.
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod dependencies;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod rooms;

@@ -1,0 +1,6 @@
+//! What the tests stand on: databases, and source text as data for the gates.
+
+#[macro_use]
+pub mod engine;
+pub mod postgres;
+pub mod source;
