@@ -153,12 +153,7 @@ impl ConsentAct {
     /// The state after this act. A yes that was said before the word we already have (a paper form that arrives late)
     /// is kept in the history and changes nothing; a no always counts, because a withdrawal once acknowledged is never
     /// undone by the order in which letters arrive (promise 1).
-    pub fn apply(
-        &self,
-        before: Option<&Consent>,
-        occurred_at: Moment,
-        event: EventId,
-    ) -> Option<Consent> {
+    pub fn apply(&self, before: Option<&Consent>, occurred_at: Moment, event: EventId) -> Option<Consent> {
         let late = before.is_some_and(|b| occurred_at < b.occurred_at);
         let weak = self.status.is_yes() || self.status == ConsentStatus::Requested;
         if late && weak {

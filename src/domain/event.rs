@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::{ConsentAct, IndicationMethod};
 use super::ids::{
-    DataScopeId, DataSourceId, EventId, IdentifierId, OrganisationId, PersonId, PurposeId,
-    SchemeId, SystemId,
+    DataScopeId, DataSourceId, EventId, IdentifierId, OrganisationId, PersonId, PurposeId, SchemeId, SystemId,
 };
 use super::moment::Moment;
 use super::person::{
@@ -197,9 +196,7 @@ impl PersonRecord {
                 value: value.clone(),
                 organisation: event.organisation.clone(),
             }),
-            Change::IdentifierRemoved { identifier } => {
-                self.identifiers.retain(|i| i.id != *identifier)
-            }
+            Change::IdentifierRemoved { identifier } => self.identifiers.retain(|i| i.id != *identifier),
             Change::Merged { record, .. } => *self = (**record).clone(),
             change => self
                 .standings
@@ -266,9 +263,7 @@ impl Standing {
                     });
                 }
             }
-            Change::GuardianUnlinked { guardian } => {
-                self.guardians.retain(|link| link.guardian != *guardian)
-            }
+            Change::GuardianUnlinked { guardian } => self.guardians.retain(|link| link.guardian != *guardian),
             Change::WardLinked { child } => {
                 self.wards.insert(*child);
             }
@@ -290,9 +285,7 @@ impl Standing {
                 }
             }
             // These change the whole record, see `PersonRecord::apply`.
-            Change::IdentifierAdded { .. }
-            | Change::IdentifierRemoved { .. }
-            | Change::Merged { .. } => {}
+            Change::IdentifierAdded { .. } | Change::IdentifierRemoved { .. } | Change::Merged { .. } => {}
         }
     }
 
@@ -358,9 +351,7 @@ impl Change {
         match self {
             Self::Consent(act) => Some(&act.purpose),
             Self::Objected { purpose, .. } | Self::ObjectionEnded { purpose } => purpose.as_ref(),
-            Self::Enriched { purpose, .. } | Self::SourceNoticeDelivered { purpose, .. } => {
-                Some(purpose)
-            }
+            Self::Enriched { purpose, .. } | Self::SourceNoticeDelivered { purpose, .. } => Some(purpose),
             _ => None,
         }
     }

@@ -8,17 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is no identifier of the catalogue: lower-case words and digits joined by hyphens, at most 64 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "an id is lower-case letters and digits in words joined by single hyphens, 1 to 64 characters"
-)]
+#[error("an id is lower-case letters and digits in words joined by single hyphens, 1 to 64 characters")]
 pub struct NotAnId;
 
 fn is_slug(text: &str) -> bool {
-    let word = |w: &str| {
-        !w.is_empty()
-            && w.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
+    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     text.len() <= 64 && text.split('-').all(word)
 }
 

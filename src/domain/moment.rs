@@ -135,11 +135,7 @@ impl FromStr for Period {
             let Some((number, after)) = rest.split_once(unit) else {
                 continue;
             };
-            let number: u32 = number
-                .parse()
-                .ok()
-                .filter(|n| *n <= 10_000)
-                .ok_or(NotAPeriod)?;
+            let number: u32 = number.parse().ok().filter(|n| *n <= 10_000).ok_or(NotAPeriod)?;
             months += number * to_months;
             days += number * to_days;
             rest = after;

@@ -6,9 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::consent::Consent;
-use super::ids::{
-    DataScopeId, DataSourceId, IdentifierId, OrganisationId, PersonId, PurposeId, SchemeId,
-};
+use super::ids::{DataScopeId, DataSourceId, IdentifierId, OrganisationId, PersonId, PurposeId, SchemeId};
 use super::moment::Moment;
 use super::personal::Personal;
 use super::preference::Preferences;

@@ -147,10 +147,7 @@ impl Scheme {
         }
         let value = match self.normalise {
             Normalise::Digits => {
-                let kept: String = value
-                    .chars()
-                    .filter(|c| !matches!(c, ' ' | '.' | '-'))
-                    .collect();
+                let kept: String = value.chars().filter(|c| !matches!(c, ' ' | '.' | '-')).collect();
                 kept.bytes().all(|b| b.is_ascii_digit()).then_some(kept)?
             }
             Normalise::Lower => value.trim().to_lowercase(),

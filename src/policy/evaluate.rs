@@ -29,12 +29,7 @@ pub enum Subject<'a> {
 }
 
 /// Answers a question. Whatever is wrong or missing is a deny with its reason, never an error.
-pub fn evaluate(
-    catalogue: &Catalogue,
-    subject: Subject<'_>,
-    question: &Question,
-    now: Moment,
-) -> Verdict {
+pub fn evaluate(catalogue: &Catalogue, subject: Subject<'_>, question: &Question, now: Moment) -> Verdict {
     let Some(entry) = catalogue.purposes.get(&question.purpose) else {
         return deny(
             vec![Reason::plain(ReasonCode::DenyPurposeInactive)],
@@ -101,12 +96,7 @@ pub fn evaluate(
     }
 }
 
-fn deny(
-    reasons: Vec<Reason>,
-    legal_basis: LegalBasis,
-    purpose_version: u32,
-    question: &Question,
-) -> Verdict {
+fn deny(reasons: Vec<Reason>, legal_basis: LegalBasis, purpose_version: u32, question: &Question) -> Verdict {
     Verdict {
         effect: Effect::Deny,
         reasons,
@@ -126,8 +116,7 @@ fn registered<'c>(
     question: &Question,
 ) -> Option<Vec<&'c Grant>> {
     let system: &System = catalogue.systems.get(&question.system)?;
-    if !system.serves(&question.organisation)
-        || !catalogue.organisations.contains_key(&question.organisation)
+    if !system.serves(&question.organisation) || !catalogue.organisations.contains_key(&question.organisation)
     {
         return None;
     }
@@ -258,11 +247,9 @@ impl Case<'_> {
 
     /// The instant a consent ends; `None` without a validity, which the catalogue check refuses for consent.
     fn expiry(&self, consent: &Consent) -> Option<Moment> {
-        self.purpose.validity.map(|validity| {
-            consent
-                .occurred_at
-                .plus(validity, self.catalogue.network.zone)
-        })
+        self.purpose
+            .validity
+            .map(|validity| consent.occurred_at.plus(validity, self.catalogue.network.zone))
     }
 
     /// Whether the right person spoke: GDPR art. 8, UAVG art. 5, R17, R21–R23.
@@ -369,10 +356,7 @@ impl Case<'_> {
         };
         let preferences = &self.standing.preferences;
         let open = self.purpose.channels.contains(&channel)
-            && self
-                .grants
-                .iter()
-                .any(|grant| grant.channels.contains(&channel))
+            && self.grants.iter().any(|grant| grant.channels.contains(&channel))
             && consented
             && !preferences.is_off(&self.purpose.id, channel);
         if !open {
@@ -393,9 +377,7 @@ impl Case<'_> {
         let untold = self.question.action == Action::Contact
             && self.standing.enrichments.iter().any(|enrichment| {
                 enrichment.told_at.is_none()
-                    && !enrichment
-                        .data_scopes
-                        .is_disjoint(&self.question.data_scopes)
+                    && !enrichment.data_scopes.is_disjoint(&self.question.data_scopes)
             });
         if untold {
             vec![Reason::plain(ReasonCode::DenyArt14NoticeDue)]
@@ -406,11 +388,7 @@ impl Case<'_> {
 
     /// What was asked for, what the purpose has, what the system may see, and what the person said yes to (R45).
     fn permitted_scopes(&self) -> BTreeSet<DataScopeId> {
-        let fits = |grant: &&&Grant| {
-            self.question
-                .channel
-                .is_none_or(|c| grant.channels.contains(&c))
-        };
+        let fits = |grant: &&&Grant| self.question.channel.is_none_or(|c| grant.channels.contains(&c));
         let granted: BTreeSet<&DataScopeId> = self
             .grants
             .iter()
@@ -439,12 +417,11 @@ impl Case<'_> {
                 .is_none_or(|source| !self.purpose.enrichment_sources.contains(source));
         // Lending behaviour is never used under the customer exception (R36).
         let sensitive = self.purpose.legal_basis == LegalBasis::CustomerException
-            && self.question.data_scopes.iter().any(|s| {
-                self.catalogue
-                    .data_scopes
-                    .get(s)
-                    .is_none_or(|d| d.sensitive)
-            });
+            && self
+                .question
+                .data_scopes
+                .iter()
+                .any(|s| self.catalogue.data_scopes.get(s).is_none_or(|d| d.sensitive));
         if nothing_left || wrong_source || sensitive {
             vec![Reason::plain(ReasonCode::DenyScope)]
         } else {

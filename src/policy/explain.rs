@@ -79,9 +79,7 @@ fn dutch(reason: &Reason, date: Option<&str>) -> Text {
         Code::DenyRefused => dated("Dit lid zei nee", ""),
         Code::DenyWithdrawn => dated("Dit lid trok de toestemming in", ""),
         Code::DenyExpired => dated("De toestemming liep af", ". Vraag het opnieuw"),
-        Code::DenyNoticeOutdated => {
-            "De uitleg is veranderd sinds de toestemming. Vraag het opnieuw.".into()
-        }
+        Code::DenyNoticeOutdated => "De uitleg is veranderd sinds de toestemming. Vraag het opnieuw.".into(),
         Code::DenyGuardianRequired => {
             "Dit lid is jonger dan 16. Een ouder of verzorger moet toestemming geven.".into()
         }
@@ -90,14 +88,9 @@ fn dutch(reason: &Reason, date: Option<&str>) -> Text {
         }
         Code::DenyReconfirmDue => dated("Dit lid is nu 16 of ouder en moest zelf kiezen", ""),
         Code::DenyObjection => dated("Dit lid maakte bezwaar", ""),
-        Code::DenyRestricted => dated(
-            "De gegevens van dit lid staan op slot sinds de beperking",
-            "",
-        ),
+        Code::DenyRestricted => dated("De gegevens van dit lid staan op slot sinds de beperking", ""),
         Code::DenyErased => "De gegevens van dit lid zijn gewist. Wis ze ook in uw systeem.".into(),
-        Code::DenyPurposeInactive => {
-            "Dit doel is niet in gebruik, of niet voor deze handeling.".into()
-        }
+        Code::DenyPurposeInactive => "Dit doel is niet in gebruik, of niet voor deze handeling.".into(),
         Code::DenyScope => "Deze gegevens of deze bron mogen hiervoor niet worden gebruikt.".into(),
         Code::DenyChannel => match date {
             Some(date) => format!("Dit lid wil tot {date} geen berichten hierover.").into(),
@@ -110,8 +103,7 @@ fn dutch(reason: &Reason, date: Option<&str>) -> Text {
         )
         .into(),
         Code::DenyArt14NoticeDue => {
-            "Dit lid weet nog niet dat er gegevens van elders zijn toegevoegd. Vertel dat eerst."
-                .into()
+            "Dit lid weet nog niet dat er gegevens van elders zijn toegevoegd. Vertel dat eerst.".into()
         }
         Code::DenySchoolDomain => {
             "Dit profiel hoort bij de school. Alleen de school mag het hiervoor gebruiken.".into()
@@ -128,28 +120,21 @@ fn english(reason: &Reason, date: Option<&str>) -> Text {
     };
     match reason.code {
         Code::PermitConsent => dated("This member gave consent", ""),
-        Code::PermitContract => {
-            "This is part of the membership or the agreement with this member.".into()
-        }
+        Code::PermitContract => "This is part of the membership or the agreement with this member.".into(),
         Code::PermitLegalObligation => "The law requires this.".into(),
         Code::PermitPublicTask => "This is part of the library's public task.".into(),
         Code::PermitLegitimateInterest => {
             "The library has a good reason for this. This member did not object.".into()
         }
         Code::PermitCustomerException => {
-            "This member is a customer and did not object. Offer a way to stop in every message."
-                .into()
+            "This member is a customer and did not object. Offer a way to stop in every message.".into()
         }
         Code::DenyNoConsent => "This member gave no consent for this.".into(),
         Code::DenyRefused => dated("This member said no", ""),
         Code::DenyWithdrawn => dated("This member withdrew the consent", ""),
         Code::DenyExpired => dated("The consent ended", ". Ask again"),
-        Code::DenyNoticeOutdated => {
-            "The explanation has changed since the consent. Ask again.".into()
-        }
-        Code::DenyGuardianRequired => {
-            "This member is under 16. A parent or guardian must consent.".into()
-        }
+        Code::DenyNoticeOutdated => "The explanation has changed since the consent. Ask again.".into(),
+        Code::DenyGuardianRequired => "This member is under 16. A parent or guardian must consent.".into(),
         Code::DenyGuardianAuthorityEnded => {
             "This member was 16 already. A parent or guardian can then no longer choose.".into()
         }
@@ -170,8 +155,7 @@ fn english(reason: &Reason, date: Option<&str>) -> Text {
         )
         .into(),
         Code::DenyArt14NoticeDue => {
-            "This member does not know yet that data were added from elsewhere. Tell them first."
-                .into()
+            "This member does not know yet that data were added from elsewhere. Tell them first.".into()
         }
         Code::DenySchoolDomain => {
             "This profile belongs to the school. Only the school may use it for this.".into()
@@ -193,10 +177,5 @@ fn facts(reason: &Reason, language: Language) -> String {
         (Language::En, CustomerFact::OptOutOffered) => "could say no when joining",
         (Language::En, CustomerFact::Adult) => "18 or older",
     };
-    reason
-        .missing
-        .iter()
-        .map(name)
-        .collect::<Vec<_>>()
-        .join("; ")
+    reason.missing.iter().map(name).collect::<Vec<_>>().join("; ")
 }
