@@ -3,4 +3,5 @@
 
 pub mod domain;
 pub mod policy;
+pub mod service;
 pub mod world;
