@@ -10,4 +10,6 @@ mod dependencies;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod migrations;
+#[cfg(test)]
 mod rooms;
