@@ -1,6 +1,7 @@
 //! Akkoord: consent and preference service for public-library networks. The rooms, in the order in which they may see
 //! each other; `docs/ARCHITECTURE.md` is the map and `tests/suite/rooms.rs` guards it.
 
+pub mod audit;
 pub mod crypto;
 pub mod domain;
 pub mod policy;

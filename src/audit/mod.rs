@@ -1,0 +1,11 @@
+//! The log as mathematics: the bytes of an entry, its private part, the Merkle tree over all entries, the signed
+//! checkpoint, proofs and their verification. Everything here is a public format, so that an auditor needs none of our
+//! software: RFC 6962 (tree), C2SP tlog-tiles, tlog-checkpoint, signed-note, tlog-cosignature and tlog-proof.
+//!
+//! No input or output, no clock, no randomness: those come in as arguments.
+
+pub mod bundle;
+pub mod leaf;
+mod line;
+pub mod private;
+pub mod word;
