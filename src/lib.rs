@@ -2,8 +2,11 @@
 //! each other; `docs/ARCHITECTURE.md` is the map and `tests/suite/rooms.rs` guards it.
 
 pub mod audit;
+pub mod cli;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod policy;
 pub mod service;
+pub mod telemetry;
 pub mod world;

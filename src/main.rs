@@ -1,3 +1,7 @@
 //! The `akkoord` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    akkoord::cli::run()
+}

@@ -6,6 +6,12 @@
 mod support;
 
 #[cfg(test)]
+mod cli_config;
+#[cfg(test)]
+mod cli_help;
+#[cfg(test)]
+mod cli_telemetry;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod house;

@@ -3,4 +3,5 @@
 #[macro_use]
 pub mod engine;
 pub mod postgres;
+pub mod program;
 pub mod source;

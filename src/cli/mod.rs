@@ -1,0 +1,121 @@
+//! The command line. A command reads its arguments, builds what it needs, calls one function, and ends with an exit code:
+//! 0 done, 1 not done (the sentence on standard error says why), 2 the command line is wrong, 78 the configuration must
+//! be changed before it can work.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, RootKeyError, RootKeySource};
+
+mod config;
+mod embedded;
+
+/// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
+const EX_CONFIG: u8 = 78;
+
+/// Consent and preference service for public-library networks
+#[derive(Debug, Parser)]
+#[command(
+    name = "akkoord",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 not done, 2 the command line is wrong, 78 the configuration must be changed."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Writes, checks and shows configurations
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+}
+
+/// Where the root key is, when not where the configuration says.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Root key")]
+pub struct RootKeyArguments {
+    /// File with the root key, instead of what the configuration names; AKKOORD_ROOT_KEY with the key itself also wins
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "AKKOORD_ROOT_KEY_FILE",
+        hide_env_values = true
+    )]
+    root_key_file: Option<PathBuf>,
+}
+
+impl RootKeyArguments {
+    /// The place that counts: command line, then environment, then configuration.
+    fn source(&self, config: &Config) -> Result<RootKeySource, RootKeyError> {
+        const VARIABLE: &str = "AKKOORD_ROOT_KEY";
+        let variable = || {
+            std::env::var_os(VARIABLE)
+                .is_some()
+                .then(|| RootKeySource::Env(VARIABLE.to_owned()))
+        };
+        self.root_key_file
+            .clone()
+            .map(RootKeySource::File)
+            .or_else(variable)
+            .or_else(|| config.root_key.clone())
+            .ok_or(RootKeyError::Absent)
+    }
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Said in a sentence.
+    #[error("{0}")]
+    Refused(String),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+}
+
+impl Failure {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::Config(_) | Self::RootKey(_) => EX_CONFIG,
+        }
+    }
+}
+
+/// Reads the command line, does it, and says how it went.
+pub fn run() -> ExitCode {
+    let done = match &Arguments::parse().command {
+        Command::Config(command) => config::run(command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            writeln!(std::io::stderr(), "akkoord: {failure}").ok();
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// One or more lines on standard output. Whoever closed it does not want to know.
+fn say(text: &str) {
+    writeln!(std::io::stdout(), "{text}").ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
