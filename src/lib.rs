@@ -8,5 +8,6 @@ pub mod crypto;
 pub mod domain;
 pub mod policy;
 pub mod service;
+pub mod store;
 pub mod telemetry;
 pub mod world;

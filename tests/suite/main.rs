@@ -3,6 +3,7 @@
 
 // Every module is `cfg(test)`, which is always true here: it tells clippy that helpers are test code too.
 #[cfg(test)]
+#[macro_use]
 mod support;
 
 #[cfg(test)]
@@ -19,3 +20,5 @@ mod house;
 mod migrations;
 #[cfg(test)]
 mod rooms;
+#[cfg(test)]
+mod store_rows;

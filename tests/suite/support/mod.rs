@@ -5,3 +5,4 @@ pub mod engine;
 pub mod postgres;
 pub mod program;
 pub mod source;
+pub mod store;

@@ -1,0 +1,274 @@
+//! What is written for the audit log in the transaction of the thing it tells of: batches of leaves, their place in the
+//! queue for the sequencer, and the private part of each leaf.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Text};
+
+use super::columns::{Number, int};
+use super::error::StoreError;
+use super::schema::{audit_batch, audit_log, audit_private, audit_queue};
+use super::statement::insert_rows;
+use super::tx::Tx;
+use crate::domain::ids::PersonId;
+use crate::domain::moment::Moment;
+
+/// A log of this network.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct LogRow {
+    /// Short name: `consent`, `decision`, `admin`.
+    pub log: String,
+    /// The name in its checkpoints; unique.
+    pub origin: String,
+    /// Verifier key of its checkpoints.
+    pub vkey: String,
+    /// `open` or `closed`.
+    pub state: String,
+}
+
+/// The leaves that one commit of one node adds to one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditBatch {
+    /// The log.
+    pub log: String,
+    /// The node.
+    pub node: String,
+    /// The node's own number for the batch, never used twice.
+    pub node_seq: u64,
+    /// How many leaves.
+    pub n: u32,
+    /// 32 bytes per leaf.
+    pub leaf_hashes: Vec<u8>,
+    /// Leaves as a C2SP entry bundle.
+    pub entries: Vec<u8>,
+    /// Now.
+    pub created_at: Moment,
+}
+
+/// A batch as read.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct StoredBatch {
+    /// The node.
+    pub node: String,
+    /// The node's own number for the batch.
+    #[diesel(deserialize_as = Number<u64>)]
+    pub node_seq: u64,
+    /// The index of its first leaf in the log, once it is sequenced.
+    pub start_index: Option<i64>,
+    /// How many leaves.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub n: u32,
+    /// 32 bytes per leaf.
+    pub leaf_hashes: Vec<u8>,
+    /// Leaves as a C2SP entry bundle.
+    pub entries: Vec<u8>,
+    /// When it was written.
+    pub created_at: Moment,
+}
+
+/// The private part of one leaf. It may be deleted; the leaf stays.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct PrivateEntry {
+    /// The log.
+    pub log: String,
+    /// The node.
+    pub node: String,
+    /// The batch.
+    #[diesel(deserialize_as = Number<u64>)]
+    pub node_seq: u64,
+    /// The leaf in the batch, from 0; of a leaf about many people, each of its entries counts on.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub off: u32,
+    /// Whom it is about.
+    pub person_id: PersonId,
+    /// The version of the person key it is sealed under.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub key_version: u32,
+    /// Ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+impl Tx<'_> {
+    /// Adds a log.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its name or origin exists.
+    pub fn insert_audit_log(&mut self, log: &LogRow) -> Result<(), StoreError> {
+        self.run(|connection| {
+            diesel::insert_into(audit_log::table)
+                .values((
+                    audit_log::log.eq(&log.log),
+                    audit_log::origin.eq(&log.origin),
+                    audit_log::vkey.eq(&log.vkey),
+                    audit_log::state.eq(&log.state),
+                ))
+                .execute(connection)
+                .map(|_| ())
+        })
+    }
+
+    /// The logs, by name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_logs(&mut self) -> Result<Vec<LogRow>, StoreError> {
+        self.run(|connection| {
+            audit_log::table
+                .order(audit_log::log)
+                .select((
+                    audit_log::log,
+                    audit_log::origin,
+                    audit_log::vkey,
+                    audit_log::state,
+                ))
+                .load(connection)
+        })
+    }
+
+    /// Writes batches and queues them for the sequencer.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] on `audit_batch_pkey` when the node used the number before, for instance because two
+    /// nodes have one name.
+    pub fn insert_audit_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
+        self.insert_batches(batches)?;
+        insert_rows!(self, audit_queue, batches, |row| {
+            log: Text = row.log.as_str(),
+            node: Text = row.node.as_str(),
+            node_seq: BigInt = int(row.node_seq),
+        })
+    }
+
+    fn insert_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
+        insert_rows!(self, audit_batch, batches, |row| {
+            log: Text = row.log.as_str(),
+            node: Text = row.node.as_str(),
+            node_seq: BigInt = int(row.node_seq),
+            n: BigInt = int(row.n),
+            leaf_hashes: Binary = row.leaf_hashes.as_slice(),
+            entries: Binary = row.entries.as_slice(),
+            created_at: BigInt = row.created_at.micros(),
+        })
+    }
+
+    /// Writes the private parts of leaves.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn insert_audit_private(&mut self, entries: &[PrivateEntry]) -> Result<(), StoreError> {
+        insert_rows!(self, audit_private, entries, |row| {
+            log: Text = row.log.as_str(),
+            node: Text = row.node.as_str(),
+            node_seq: BigInt = int(row.node_seq),
+            off: BigInt = int(row.off),
+            person_id: Binary = row.person_id.as_bytes().as_slice(),
+            key_version: BigInt = int(row.key_version),
+            sealed: Binary = row.sealed.as_slice(),
+        })
+    }
+
+    /// The last number that a node used in a log, so that it can go on from there.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn last_node_seq(&mut self, log: &str, node: &str) -> Result<Option<u64>, StoreError> {
+        let last: Option<i64> = self.run(|connection| {
+            audit_batch::table
+                .filter(audit_batch::log.eq(log))
+                .filter(audit_batch::node.eq(node))
+                .select(diesel::dsl::max(audit_batch::node_seq))
+                .first(connection)
+        })?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
+    }
+
+    /// Batches that are queued for the sequencer, `limit` at most: a set, in the order of node and number.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn queued_batches(&mut self, log: &str, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
+        self.run(|connection| {
+            audit_queue::table
+                .inner_join(
+                    audit_batch::table.on(audit_batch::log
+                        .eq(audit_queue::log)
+                        .and(audit_batch::node.eq(audit_queue::node))
+                        .and(audit_batch::node_seq.eq(audit_queue::node_seq))),
+                )
+                .filter(audit_queue::log.eq(log))
+                .order((audit_queue::node, audit_queue::node_seq))
+                .limit(i64::from(limit))
+                .select(BATCH)
+                .load(connection)
+        })
+    }
+
+    /// All batches of a log from a node's number on, `limit` at most, in the order of node and number.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn batches_of_node(
+        &mut self,
+        log: &str,
+        node: &str,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredBatch>, StoreError> {
+        self.run(|connection| {
+            audit_batch::table
+                .filter(audit_batch::log.eq(log))
+                .filter(audit_batch::node.eq(node))
+                .filter(audit_batch::node_seq.ge(int(from)))
+                .order(audit_batch::node_seq)
+                .limit(i64::from(limit))
+                .select(BATCH)
+                .load(connection)
+        })
+    }
+
+    /// The private parts about one person, in the order in which they were written.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_private_of(&mut self, person: PersonId) -> Result<Vec<PrivateEntry>, StoreError> {
+        self.run(|connection| {
+            audit_private::table
+                .filter(audit_private::person_id.eq(person.as_bytes().as_slice()))
+                .order((
+                    audit_private::log,
+                    audit_private::node,
+                    audit_private::node_seq,
+                    audit_private::off,
+                ))
+                .select((
+                    audit_private::log,
+                    audit_private::node,
+                    audit_private::node_seq,
+                    audit_private::off,
+                    audit_private::person_id,
+                    audit_private::key_version,
+                    audit_private::sealed,
+                ))
+                .load(connection)
+        })
+    }
+}
+
+type BatchColumns = (
+    audit_batch::node,
+    audit_batch::node_seq,
+    audit_batch::start_index,
+    audit_batch::n,
+    audit_batch::leaf_hashes,
+    audit_batch::entries,
+    audit_batch::created_at,
+);
+
+const BATCH: BatchColumns = (
+    audit_batch::node,
+    audit_batch::node_seq,
+    audit_batch::start_index,
+    audit_batch::n,
+    audit_batch::leaf_hashes,
+    audit_batch::entries,
+    audit_batch::created_at,
+);

@@ -1,0 +1,384 @@
+//! The store itself: opens a database of either engine and runs named transactions on it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::prelude::*;
+use diesel::r2d2::{NopErrorHandler, Pool, R2D2Connection};
+use diesel::sql_types::Bool;
+
+use super::connection::{AnyConnection, Connector};
+use super::error::{Failure, StoreError};
+use super::location::DatabaseUrl;
+use super::tx::Tx;
+use super::{migrate, standby};
+use crate::domain::moment::Moment;
+
+/// How long a call waits for a free connection of the pool.
+const POOL_WAIT: Duration = Duration::from_secs(2);
+/// How often a transaction that met another one is run again, and the first pause before that; each next one is twice
+/// as long.
+const RETRIES: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Where the database is.
+    pub url: DatabaseUrl,
+    /// Most connections that [`Store::read`] and [`Store::change`] use together; sessions come on top.
+    pub pool_size: u32,
+    /// How long SQLite waits for another process that is writing.
+    pub busy_timeout: Duration,
+    /// Refuse to work without a synchronous standby, and confirm each change there before it is acknowledged.
+    pub require_synchronous_standby: bool,
+    /// Make SQLite files that are not there yet.
+    pub create: bool,
+    /// Random; given to a new database, so that a key store is never used with the data of another one.
+    pub installation_id: [u8; 16],
+    /// The network of libraries that the data belong to; a database of another network is refused.
+    pub network: String,
+    /// Now.
+    pub now: Moment,
+    /// Who is told of transactions.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Durable.
+    Committed,
+    /// Nothing was changed.
+    RolledBack,
+    /// Sent, but not known to be durable.
+    Unknown,
+}
+
+/// Is told of each transaction, for metrics.
+pub trait Observer: Send + Sync + fmt::Debug {
+    /// A transaction ended after so long, waiting and retries included.
+    fn transaction(&self, name: &'static str, outcome: Outcome, duration: Duration, retries: u32);
+}
+
+/// A database of either engine, in rows: no cryptography and no rules about what the rows mean. Its calls block, so
+/// they belong on a thread that may. Clones are the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    connector: Connector,
+    pool: Pool<Connector>,
+    installation: [u8; 16],
+    /// SQLite has one writer. Threads that queue here are woken in turn; SQLite's own waiting is polling, which
+    /// starves some of them. Its `busy_timeout` remains for other processes.
+    writer: Mutex<()>,
+    require_synchronous_standby: bool,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.connector.url).finish()
+    }
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Change,
+}
+
+impl Store {
+    /// Opens the database, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Misconfigured`] with the remedy for a database that is missing, newer than this program, another
+    /// network's, not durable, or separated from its keys; [`StoreError::Unavailable`] when it does not answer.
+    pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let connector = Connector {
+            url: options.url.clone(),
+            busy_timeout: options.busy_timeout,
+        };
+        migrate::prepare_files(&options)?;
+        let mut connection = connector.open()?;
+        let installation = migrate::migrate(&mut connection, &options)?;
+        if options.require_synchronous_standby {
+            standby::require(&mut connection)?;
+        }
+        drop(connection);
+        let pool = Pool::builder()
+            .max_size(options.pool_size.max(1))
+            .min_idle(Some(1))
+            .connection_timeout(POOL_WAIT)
+            .test_on_check_out(true)
+            .error_handler(Box::new(NopErrorHandler))
+            .build_unchecked(connector.clone());
+        Ok(Self(Arc::new(Inner {
+            connector,
+            pool,
+            installation,
+            writer: Mutex::new(()),
+            require_synchronous_standby: options.require_synchronous_standby,
+            observer: options.observer,
+        })))
+    }
+
+    /// The id that this database and its key store carry.
+    pub fn installation_id(&self) -> &[u8; 16] {
+        &self.0.installation
+    }
+
+    /// Reads in one snapshot. The closure may run again.
+    ///
+    /// # Errors
+    /// What the closure returned, or why the database could not be read.
+    pub fn read<T, E: From<StoreError>>(
+        &self,
+        name: &'static str,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.perform(name, Purpose::Read, &mut Pooled(self), work)
+    }
+
+    /// Changes rows in one transaction, which is durable when this returns `Ok`. On PostgreSQL the isolation level is
+    /// read committed, so lock the rows that a decision rests on. When it meets another transaction, the closure runs
+    /// again from the start, a bounded number of times.
+    ///
+    /// # Errors
+    /// What the closure returned, and then nothing was changed; or why the database could not do it. Only after
+    /// [`StoreError::NotYetDurable`] it is unknown whether the change was made.
+    pub fn change<T, E: From<StoreError>>(
+        &self,
+        name: &'static str,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.perform(name, Purpose::Change, &mut Pooled(self), work)
+    }
+
+    /// A connection of its own for a thread that changes rows all the time. It connects at its first transaction.
+    pub fn session(&self) -> Session {
+        Session {
+            store: self.clone(),
+            connection: None,
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// Why there was none.
+    pub fn ping(&self) -> Result<(), StoreError> {
+        self.read("ping", |tx| {
+            tx.run(|connection| diesel::select(true.into_sql::<Bool>()).execute(connection))
+        })
+        .map(|_| ())
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
+    pub(super) fn write_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let turn = || self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.connector.url.is_sqlite().then(turn)
+    }
+
+    fn perform<T, E: From<StoreError>>(
+        &self,
+        name: &'static str,
+        purpose: Purpose,
+        source: &mut impl Source,
+        mut work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let started = Instant::now();
+        let mut retries = 0;
+        let ended = loop {
+            let turn = if purpose == Purpose::Change {
+                self.write_turn()
+            } else {
+                None
+            };
+            let ended = source
+                .with(|connection| self.attempt(connection, purpose, &mut work))
+                .unwrap_or_else(|error| Ended::failed(error));
+            drop(turn);
+            if !ended.again || retries == RETRIES {
+                break ended;
+            }
+            std::thread::sleep(FIRST_PAUSE.saturating_mul(1 << retries));
+            retries += 1;
+        };
+        if let Some(observer) = &self.0.observer {
+            observer.transaction(name, ended.outcome, started.elapsed(), retries);
+        }
+        ended.result
+    }
+
+    fn attempt<T, E: From<StoreError>>(
+        &self,
+        connection: &mut AnyConnection,
+        purpose: Purpose,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Ended<T, E> {
+        if let Err(error) = begin(connection, purpose) {
+            return Ended::rolled_back(error.into());
+        }
+        let mut tx = Tx::new(connection);
+        let result = work(&mut tx);
+        let failure = tx.into_failure();
+        let value = match (result, failure) {
+            (Ok(value), None) => value,
+            (result, failure) => {
+                // If this fails too, the connection is broken, which its owner sees and then drops it.
+                let _undone = Manager::rollback_transaction(connection);
+                let again = failure.as_ref().is_some_and(|failure| failure.again);
+                let result = match (result, failure) {
+                    (Ok(_), Some(failure)) => Err(failure.error.into()),
+                    (result, _) => result,
+                };
+                return Ended {
+                    result,
+                    outcome: Outcome::RolledBack,
+                    again,
+                };
+            }
+        };
+        if let Err(error) = Manager::commit_transaction(connection) {
+            let failure = Failure::from(error);
+            // An answer to COMMIT that says no is certain; no answer, or a disk that failed at it, is not.
+            let certain = !connection.is_broken() && failure.error != Failure::disk().error;
+            return match purpose {
+                Purpose::Change if !certain => {
+                    Ended::unknown("no answer came to the commit, or its disk failed")
+                }
+                _ => Ended::rolled_back(failure),
+            };
+        }
+        if purpose == Purpose::Change
+            && self.0.require_synchronous_standby
+            && let Err(error) = standby::confirm(connection)
+        {
+            return Ended {
+                result: Err(error.into()),
+                outcome: Outcome::Unknown,
+                again: false,
+            };
+        }
+        Ended {
+            result: Ok(value),
+            outcome: Outcome::Committed,
+            again: false,
+        }
+    }
+}
+
+type Manager = <AnyConnection as Connection>::TransactionManager;
+
+fn begin(connection: &mut AnyConnection, purpose: Purpose) -> QueryResult<()> {
+    match (connection, purpose) {
+        (AnyConnection::Sqlite(connection), Purpose::Read) => {
+            AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN")
+        }
+        // At once: a reader that becomes a writer later can only fail when another one wrote meanwhile.
+        (AnyConnection::Sqlite(connection), Purpose::Change) => {
+            AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
+        }
+        (AnyConnection::Postgres(connection), Purpose::Read) => {
+            AnsiTransactionManager::begin_transaction_sql(
+                connection,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            )
+        }
+        (AnyConnection::Postgres(connection), Purpose::Change) => {
+            AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        }
+    }
+}
+
+/// How one attempt at a transaction ended.
+struct Ended<T, E> {
+    result: Result<T, E>,
+    outcome: Outcome,
+    again: bool,
+}
+
+impl<T, E: From<StoreError>> Ended<T, E> {
+    fn failed(error: StoreError) -> Self {
+        Self {
+            result: Err(error.into()),
+            outcome: Outcome::RolledBack,
+            again: false,
+        }
+    }
+
+    fn rolled_back(failure: Failure) -> Self {
+        Self {
+            again: failure.again,
+            ..Self::failed(failure.error)
+        }
+    }
+
+    fn unknown(why: &'static str) -> Self {
+        Self {
+            outcome: Outcome::Unknown,
+            ..Self::failed(StoreError::NotYetDurable(why))
+        }
+    }
+}
+
+/// Where a transaction gets its connection from.
+trait Source {
+    fn with<R>(&mut self, work: impl FnOnce(&mut AnyConnection) -> R) -> Result<R, StoreError>;
+}
+
+struct Pooled<'s>(&'s Store);
+
+impl Source for Pooled<'_> {
+    fn with<R>(&mut self, work: impl FnOnce(&mut AnyConnection) -> R) -> Result<R, StoreError> {
+        let mut connection = self.0.0.pool.get().map_err(|_| {
+            StoreError::Unavailable(Cow::Borrowed("no connection became free within 2 seconds"))
+        })?;
+        Ok(work(&mut connection))
+    }
+}
+
+/// A connection of its own; see [`Store::session`].
+#[expect(missing_debug_implementations, reason = "diesel's connections have no Debug")]
+pub struct Session {
+    store: Store,
+    connection: Option<AnyConnection>,
+}
+
+impl Session {
+    /// Like [`Store::change`], on this session's own connection. After that was lost, the next call makes a new one.
+    ///
+    /// # Errors
+    /// As for [`Store::change`].
+    pub fn change<T, E: From<StoreError>>(
+        &mut self,
+        name: &'static str,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store = self.store.clone();
+        store.perform(name, Purpose::Change, self, work)
+    }
+}
+
+impl Source for Session {
+    fn with<R>(&mut self, work: impl FnOnce(&mut AnyConnection) -> R) -> Result<R, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.store.connector().open()?,
+        };
+        let result = work(&mut connection);
+        if !connection.is_broken() {
+            self.connection = Some(connection);
+        }
+        Ok(result)
+    }
+}

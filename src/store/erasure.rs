@@ -1,0 +1,356 @@
+//! Erasing a person: what happens to each column, declared; and the deletions themselves.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::connection::AnyConnection;
+use super::engine::Store;
+use super::error::StoreError;
+use super::people::PersonState;
+use super::schema::{audit_private, consent_event, idempotency, person, person_identifier, person_record};
+use super::tx::Tx;
+use crate::domain::ids::{IdentifierId, PersonId};
+use crate::domain::moment::Moment;
+
+/// What erasing a person does to a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnErasure {
+    /// The row is deleted, and the key that it is sealed under is destroyed.
+    Shred,
+    /// The row is deleted.
+    Delete,
+    /// It stays, on this ground.
+    Keep(&'static str),
+    /// It is about nobody.
+    None,
+}
+
+use OnErasure::{Delete, Keep, None as Nobody, Shred};
+
+const TOMBSTONE: OnErasure = Keep("tombstone: a random id that a restored backup is checked against");
+const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; removed when they have been");
+const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
+
+/// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
+    ("meta", &[("key", Nobody), ("value", Nobody)]),
+    (
+        "person",
+        &[
+            ("id", TOMBSTONE),
+            ("tenant", TOMBSTONE),
+            ("revision", TOMBSTONE),
+            ("state", TOMBSTONE),
+            ("merged_into", Delete),
+            ("created_at", TOMBSTONE),
+            ("ended_at", TOMBSTONE),
+        ],
+    ),
+    (
+        "person_identifier",
+        &[
+            ("id", Delete),
+            ("person_id", Delete),
+            ("scheme", Delete),
+            ("key_version", Delete),
+            ("blind_index", Delete),
+        ],
+    ),
+    (
+        "person_record",
+        &[
+            ("person_id", Delete),
+            ("revision", Delete),
+            ("key_version", Delete),
+            ("sealed", Shred),
+        ],
+    ),
+    (
+        "consent_event",
+        &[
+            ("person_id", Delete),
+            ("sequence", Delete),
+            ("event_id", Delete),
+            ("recorded_at", Delete),
+            ("sealed", Shred),
+        ],
+    ),
+    (
+        "audit_log",
+        &[
+            ("log", Nobody),
+            ("origin", Nobody),
+            ("vkey", Nobody),
+            ("state", Nobody),
+        ],
+    ),
+    (
+        "audit_batch",
+        &[
+            ("log", Nobody),
+            ("node", Nobody),
+            ("node_seq", Nobody),
+            ("start_index", Nobody),
+            ("n", Nobody),
+            ("leaf_hashes", PROOF),
+            ("entries", PROOF),
+            ("created_at", Nobody),
+        ],
+    ),
+    (
+        "audit_queue",
+        &[("log", Nobody), ("node", Nobody), ("node_seq", Nobody)],
+    ),
+    (
+        "audit_head",
+        &[
+            ("log", Nobody),
+            ("size", Nobody),
+            ("root", Nobody),
+            ("compact_range", Nobody),
+            ("leader", Nobody),
+            ("leader_epoch", Nobody),
+        ],
+    ),
+    (
+        "audit_tile",
+        &[
+            ("log", Nobody),
+            ("level", Nobody),
+            ("idx", Nobody),
+            ("hashes", PROOF),
+        ],
+    ),
+    (
+        "audit_checkpoint",
+        &[
+            ("log", Nobody),
+            ("size", Nobody),
+            ("note", Nobody),
+            ("cosignatures", Nobody),
+            ("published_at", Nobody),
+        ],
+    ),
+    (
+        "audit_private",
+        &[
+            ("log", Delete),
+            ("node", Delete),
+            ("node_seq", Delete),
+            ("off", Delete),
+            ("person_id", Delete),
+            ("key_version", Delete),
+            ("sealed", Shred),
+        ],
+    ),
+    (
+        "catalogue_version",
+        &[
+            ("sequence", Nobody),
+            ("version", Nobody),
+            ("content", Nobody),
+            (
+                "proposed_by",
+                Keep("GDPR art. 5(2): which officer answers for the policy; no data of a member"),
+            ),
+            (
+                "approved_by",
+                Keep("GDPR art. 5(2): which officer answers for the policy; no data of a member"),
+            ),
+            ("applied_at", Nobody),
+        ],
+    ),
+    (
+        "oauth_client",
+        &[
+            ("client_id", Nobody),
+            ("system", Nobody),
+            ("scopes", Nobody),
+            ("secrets", Nobody),
+            ("jwks", Nobody),
+            ("state", Nobody),
+            ("created_at", Nobody),
+            ("changed_at", Nobody),
+        ],
+    ),
+    (
+        "assertion_used",
+        &[
+            ("client_id", Nobody),
+            ("jti_hash", Nobody),
+            ("expires_at", Nobody),
+        ],
+    ),
+    (
+        "idempotency",
+        &[
+            ("client_id", Delete),
+            ("key_hash", Delete),
+            ("request_hash", Delete),
+            ("person_id", Delete),
+            ("status", Delete),
+            ("sealed", Delete),
+            ("created_at", Delete),
+        ],
+    ),
+    (
+        "outbox",
+        &[
+            ("event_id", TELL),
+            ("kind", TELL),
+            ("person_id", TELL),
+            ("organisation", TELL),
+            ("purpose", TELL),
+            ("recorded_at", TELL),
+        ],
+    ),
+    (
+        "statistic",
+        &[
+            ("organisation", Nobody),
+            ("purpose", Nobody),
+            ("day", Nobody),
+            ("measure", Nobody),
+            ("n", Nobody),
+        ],
+    ),
+    ("keystore.meta", &[("key", Nobody), ("value", Nobody)]),
+    (
+        "keystore.tenant_key",
+        &[
+            ("name", Nobody),
+            ("version", Nobody),
+            ("wrapped", Nobody),
+            ("state", Nobody),
+            ("created_at", Nobody),
+        ],
+    ),
+    (
+        "keystore.epoch_key",
+        &[
+            ("epoch", Nobody),
+            ("wrapped", Nobody),
+            ("created_at", Nobody),
+            ("destroyed_at", Nobody),
+        ],
+    ),
+    (
+        "keystore.person_key",
+        &[
+            ("person_id", Delete),
+            ("version", Delete),
+            ("epoch", Delete),
+            ("wrapped", Delete),
+            ("kcv", Delete),
+        ],
+    ),
+];
+
+/// What an erasure removed, for its certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Records: one or none.
+    pub records: usize,
+    /// Events.
+    pub events: usize,
+    /// Private parts of audit leaves.
+    pub private_entries: usize,
+    /// Identifiers.
+    pub identifiers: usize,
+    /// Kept answers.
+    pub answers: usize,
+}
+
+impl Tx<'_> {
+    /// Deletes everything about a person but the tombstone, the messages that tell other systems of it, and the
+    /// identifiers in `keep`. The keys go by [`Tx::delete_person_keys`], in a transaction of its own.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn erase_person(
+        &mut self,
+        id: PersonId,
+        keep: &[IdentifierId],
+        ended_at: Moment,
+    ) -> Result<Erased, StoreError> {
+        let id = id.as_bytes().as_slice();
+        let keep: Vec<&[u8]> = keep.iter().map(|id| id.as_bytes().as_slice()).collect();
+        self.run(|connection| {
+            diesel::update(person::table.filter(person::id.eq(id)))
+                .set((
+                    person::state.eq(PersonState::Erased.as_str()),
+                    person::merged_into.eq(None::<Vec<u8>>),
+                    person::ended_at.eq(Some(ended_at.micros())),
+                    person::revision.eq(person::revision + 1_i64),
+                ))
+                .execute(connection)?;
+            Ok(Erased {
+                records: diesel::delete(person_record::table.filter(person_record::person_id.eq(id)))
+                    .execute(connection)?,
+                events: diesel::delete(consent_event::table.filter(consent_event::person_id.eq(id)))
+                    .execute(connection)?,
+                private_entries: diesel::delete(audit_private::table.filter(audit_private::person_id.eq(id)))
+                    .execute(connection)?,
+                identifiers: diesel::delete(
+                    person_identifier::table
+                        .filter(person_identifier::person_id.eq(id))
+                        .filter(person_identifier::id.ne_all(keep)),
+                )
+                .execute(connection)?,
+                answers: diesel::delete(idempotency::table.filter(idempotency::person_id.eq(id)))
+                    .execute(connection)?,
+            })
+        })
+    }
+}
+
+/// Tables whose rows an erasure deletes or rewrites.
+const TOUCHED: &str = "person, person_record, consent_event, audit_private, person_identifier, idempotency, \
+                       keystore.person_key";
+
+const SCRUB_TRIES: u32 = 20;
+const SCRUB_PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = BigInt)]
+    busy: i64,
+}
+
+impl Store {
+    /// After an erasure: makes the bytes of deleted rows go from the database files too. SQLite's log is copied into
+    /// the files, whose deleted rows are overwritten, and cut to nothing; PostgreSQL's tables are vacuumed. What
+    /// backups and PostgreSQL's archived log still hold is sealed under keys that are destroyed at the epoch's end.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when readers kept SQLite's log in use for two seconds: try again later.
+    pub fn scrub(&self) -> Result<(), StoreError> {
+        let mut connection = self.connector().open()?;
+        match &mut connection {
+            AnyConnection::Sqlite(connection) => {
+                truncate_log(connection, "main")?;
+                truncate_log(connection, "keystore")
+            }
+            AnyConnection::Postgres(connection) => {
+                connection.batch_execute("SET statement_timeout = 0")?;
+                connection.batch_execute(&format!("VACUUM {TOUCHED}"))?;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn truncate_log(connection: &mut SqliteConnection, file: &str) -> Result<(), StoreError> {
+    for _ in 0..SCRUB_TRIES {
+        let checkpoint: Checkpoint =
+            diesel::sql_query(format!("PRAGMA {file}.wal_checkpoint(TRUNCATE)")).get_result(connection)?;
+        if checkpoint.busy == 0 {
+            return Ok(());
+        }
+        std::thread::sleep(SCRUB_PAUSE);
+    }
+    Err(StoreError::Unavailable("readers kept its log in use".into()))
+}

@@ -1,0 +1,40 @@
+//! Single facts about the whole database, by name.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use super::error::StoreError;
+use super::schema::meta;
+use super::statement::Statement;
+use super::tx::Tx;
+
+impl Tx<'_> {
+    /// The fact with this name.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn meta(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+        self.run(|connection| {
+            meta::table
+                .filter(meta::key.eq(key))
+                .select(meta::value)
+                .first(connection)
+                .optional()
+        })
+    }
+
+    /// Writes the fact with this name over any earlier one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn put_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.run(|connection| {
+            Statement::<_>::new(
+                "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (key.into_sql::<Text>(), value.into_sql::<Text>()),
+            )
+            .execute(connection)
+            .map(|_| ())
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The database: rows in, rows out, on SQLite or PostgreSQL, chosen at run time by the URL. This room knows neither
+//! cryptography nor what rows mean; `sealed` columns are bytes that `crypto` made.
+//!
+//! [`Store::read`], [`Store::change`] and [`Session::change`] run a named transaction; what can be done inside one are
+//! the methods of [`Tx`], which stand with their tables.
+
+mod audit_rows;
+mod catalogue;
+mod clients;
+mod columns;
+mod connection;
+mod engine;
+mod erasure;
+mod error;
+mod events;
+mod idempotency;
+mod keys;
+mod location;
+mod meta;
+mod migrate;
+mod outbox;
+mod people;
+mod schema;
+mod standby;
+mod statement;
+mod statistics;
+mod tx;
+
+pub use audit_rows::{AuditBatch, LogRow, PrivateEntry, StoredBatch};
+pub use catalogue::CatalogueRow;
+pub use clients::ClientRow;
+pub use engine::{Observer, Outcome, Session, Store, StoreOptions};
+pub use erasure::{ERASURE, Erased, OnErasure};
+pub use error::{CONSTRAINTS, StoreError};
+pub use events::EventRow;
+pub use idempotency::IdempotencyRow;
+pub use keys::{EpochKeyRow, PersonKeyRow, TenantKeyRow};
+pub use location::DatabaseUrl;
+pub use outbox::OutboxRow;
+pub use people::{
+    IdentifierRow, Loaded, NewPerson, PersonChange, PersonState, RecordChange, SealedRecord, WrappedKey,
+};
+pub use statistics::Statistic;
+pub use tx::Tx;

@@ -1,0 +1,567 @@
+//! People, their identifiers and their sealed records.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
+
+use super::columns::{Bytes, Number, int};
+use super::error::StoreError;
+use super::schema::{person, person_identifier, person_key, person_record};
+use super::statement::{Statement, insert_rows};
+use super::tx::Tx;
+use crate::domain::ids::{IdentifierId, PersonId};
+use crate::domain::moment::Moment;
+
+/// Whether a person is one to record things about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonState {
+    /// Yes.
+    Active,
+    /// Erased: nothing is left but this tombstone.
+    Erased,
+    /// Turned out to be the same as another one.
+    Merged,
+}
+
+impl PersonState {
+    /// As the column holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Erased => "erased",
+            Self::Merged => "merged",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Active, Self::Erased, Self::Merged]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+}
+
+/// Everything that a decision about a person needs, from one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The person.
+    pub id: PersonId,
+    /// Counts the changes of this person.
+    pub revision: u64,
+    /// Whether the person is active.
+    pub state: PersonState,
+    /// The person that this one was merged into.
+    pub merged_into: Option<PersonId>,
+    /// The record; an erased person has none.
+    pub record: Option<SealedRecord>,
+    /// The key that the record is sealed under; without a record the newest one.
+    pub key: Option<WrappedKey>,
+}
+
+/// A person's record as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct SealedRecord {
+    /// Which change of the person it shows.
+    #[diesel(deserialize_as = Number<u64>)]
+    pub revision: u64,
+    /// The version of the person key it is sealed under.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub key_version: u32,
+    /// Ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+/// A person key as stored, without whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct WrappedKey {
+    /// Its version.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub version: u32,
+    /// The epoch of the key it is wrapped under.
+    #[diesel(deserialize_as = Number<u64>)]
+    pub epoch: u64,
+    /// Wrapped key.
+    pub wrapped: Vec<u8>,
+    /// Key check value.
+    #[diesel(deserialize_as = Bytes<16>)]
+    pub kcv: [u8; 16],
+}
+
+/// A person to add; state `active`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPerson {
+    /// The person.
+    pub id: PersonId,
+    /// The network of libraries.
+    pub tenant: String,
+    /// First revision.
+    pub revision: u64,
+    /// Now.
+    pub created_at: Moment,
+}
+
+impl NewPerson {
+    const fn state(&self) -> &'static str {
+        PersonState::Active.as_str()
+    }
+}
+
+/// An identifier, findable by its blind index.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct IdentifierRow {
+    /// Its own id.
+    pub id: IdentifierId,
+    /// Whose it is.
+    pub person_id: PersonId,
+    /// Kind, such as `member-number`.
+    pub scheme: String,
+    /// The version of the blind-index key.
+    #[diesel(deserialize_as = Number<u32>)]
+    pub key_version: u32,
+    /// Blind index; unique.
+    #[diesel(deserialize_as = Bytes<16>)]
+    pub blind_index: [u8; 16],
+}
+
+/// A record to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordChange {
+    /// Whose it is.
+    pub person_id: PersonId,
+    /// The revision that it replaces; `None` for the first record of a person.
+    pub previous: Option<u64>,
+    /// The record.
+    pub record: SealedRecord,
+}
+
+/// A change of the row of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonChange {
+    /// The person.
+    pub id: PersonId,
+    /// The revision that was read.
+    pub previous: u64,
+    /// The new revision.
+    pub revision: u64,
+    /// State.
+    pub state: PersonState,
+    /// The survivor, when merged.
+    pub merged_into: Option<PersonId>,
+    /// When it was erased or merged.
+    pub ended_at: Option<Moment>,
+}
+
+#[derive(Queryable)]
+struct PersonColumns {
+    id: PersonId,
+    #[diesel(deserialize_as = Number<u64>)]
+    revision: u64,
+    state: String,
+    merged_into: Option<PersonId>,
+    record: Option<SealedRecord>,
+    key: Option<WrappedKey>,
+}
+
+#[derive(Queryable)]
+struct FoundColumns {
+    #[diesel(deserialize_as = Bytes<16>)]
+    blind_index: [u8; 16],
+    person: PersonColumns,
+}
+
+/// Records and keys left-joined to a person. Most people have one key; more rows are folded afterwards.
+macro_rules! with_record_and_keys {
+    ($people:expr) => {
+        $people
+            .left_join(person_record::table.on(person_record::person_id.eq(person::id)))
+            .left_join(person_key::table.on(person_key::person_id.eq(person::id)))
+    };
+}
+
+macro_rules! person_columns {
+    () => {
+        (
+            person::id,
+            person::revision,
+            person::state,
+            person::merged_into,
+            (
+                person_record::revision,
+                person_record::key_version,
+                person_record::sealed,
+            )
+                .nullable(),
+            (
+                person_key::version,
+                person_key::epoch,
+                person_key::wrapped,
+                person_key::kcv,
+            )
+                .nullable(),
+        )
+    };
+}
+
+macro_rules! people_by_blind_index {
+    ($condition:expr) => {
+        with_record_and_keys!(
+            person_identifier::table
+                .inner_join(person::table.on(person::id.eq(person_identifier::person_id)))
+        )
+        .filter($condition)
+        .select((person_identifier::blind_index, person_columns!()))
+    };
+}
+
+macro_rules! people_by_id {
+    ($condition:expr) => {
+        with_record_and_keys!(person::table)
+            .filter($condition)
+            .select(person_columns!())
+    };
+}
+
+impl Tx<'_> {
+    /// The people behind blind indexes, in no order; an index that nobody has is left out. With `lock` nobody else
+    /// changes these people until the transaction ends.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn people_by_blind_index(
+        &mut self,
+        indexes: &[[u8; 16]],
+        lock: bool,
+    ) -> Result<Vec<([u8; 16], Loaded)>, StoreError> {
+        let mut found = self.look_up(indexes)?;
+        if !lock || !self.is_postgres() {
+            return Ok(found);
+        }
+        let mut locked: Vec<PersonId> = Vec::new();
+        loop {
+            let mut wanted: Vec<PersonId> = found.iter().map(|(_, person)| person.id).collect();
+            wanted.retain(|id| !locked.contains(id));
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            self.lock_people(&wanted)?;
+            locked.append(&mut wanted);
+            // What was read before the lock may have changed, even whose identifier it is.
+            found = self.look_up(indexes)?;
+        }
+    }
+
+    fn look_up(&mut self, indexes: &[[u8; 16]]) -> Result<Vec<([u8; 16], Loaded)>, StoreError> {
+        let rows: Vec<FoundColumns> = self.each(
+            |connection| {
+                let mut rows = Vec::with_capacity(indexes.len());
+                for index in indexes {
+                    rows.extend(
+                        people_by_blind_index!(person_identifier::blind_index.eq(index.as_slice()))
+                            .load::<FoundColumns>(connection)?,
+                    );
+                }
+                Ok(rows)
+            },
+            |connection| {
+                let indexes: Vec<&[u8]> = indexes.iter().map(|index| index.as_slice()).collect();
+                people_by_blind_index!(person_identifier::blind_index.eq_any(indexes)).load(connection)
+            },
+        )?;
+        self.fold(rows.into_iter().map(|row| (row.blind_index, row.person)))
+    }
+
+    /// People by id, in no order; ids that nobody has are left out. With `lock` nobody else changes these people until
+    /// the transaction ends.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn people_by_id(&mut self, ids: &[PersonId], lock: bool) -> Result<Vec<Loaded>, StoreError> {
+        if lock && self.is_postgres() {
+            self.lock_people(ids)?;
+        }
+        let rows: Vec<PersonColumns> = self.each(
+            |connection| {
+                let mut rows = Vec::with_capacity(ids.len());
+                for id in ids {
+                    rows.extend(
+                        people_by_id!(person::id.eq(id.as_bytes().as_slice()))
+                            .load::<PersonColumns>(connection)?,
+                    );
+                }
+                Ok(rows)
+            },
+            |connection| people_by_id!(person::id.eq_any(slices(ids))).load(connection),
+        )?;
+        let people = self.fold(rows.into_iter().map(|row| (row.id, row)))?;
+        Ok(people.into_iter().map(|(_, person)| person).collect())
+    }
+
+    /// Locks in the order of ids, so that two transactions do not wait for each other. On SQLite the transaction itself
+    /// is the lock.
+    fn lock_people(&mut self, ids: &[PersonId]) -> Result<(), StoreError> {
+        self.each(
+            |_| Ok(()),
+            |connection| {
+                person::table
+                    .filter(person::id.eq_any(slices(ids)))
+                    .order(person::id)
+                    .select(person::revision)
+                    .for_update()
+                    .load::<i64>(connection)
+                    .map(|_| ())
+            },
+        )
+    }
+
+    /// One entry per key and person out of one row per person key.
+    fn fold<K: PartialEq>(
+        &mut self,
+        rows: impl Iterator<Item = (K, PersonColumns)>,
+    ) -> Result<Vec<(K, Loaded)>, StoreError> {
+        let mut people: Vec<(K, Loaded)> = Vec::new();
+        for (key, row) in rows {
+            let Some(state) = PersonState::parse(&row.state) else {
+                return self.fail(StoreError::Corrupt);
+            };
+            // The rows of one person stand together: they come out of one join.
+            match people
+                .last_mut()
+                .filter(|(last, person)| *last == key && person.id == row.id)
+            {
+                Some((_, person)) => person.prefer(row.key),
+                None => people.push((
+                    key,
+                    Loaded {
+                        id: row.id,
+                        revision: row.revision,
+                        state,
+                        merged_into: row.merged_into,
+                        record: row.record,
+                        key: row.key,
+                    },
+                )),
+            }
+        }
+        Ok(people)
+    }
+
+    /// Adds people.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn insert_people(&mut self, people: &[NewPerson]) -> Result<(), StoreError> {
+        insert_rows!(self, person, people, |row| {
+            id: Binary = row.id.as_bytes().as_slice(),
+            tenant: Text = row.tenant.as_str(),
+            revision: BigInt = int(row.revision),
+            state: Text = row.state(),
+            created_at: BigInt = row.created_at.micros(),
+        })
+    }
+
+    /// Changes rows of people.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a person no longer has the revision that was read.
+    pub fn set_people(&mut self, changes: &[PersonChange]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changed = self.each(
+            |connection| {
+                let mut changed = 0;
+                for row in changes {
+                    changed += Statement::<_>::new(
+                        "UPDATE person SET revision = ?, state = ?, merged_into = ?, ended_at = ? \
+                         WHERE id = ? AND revision = ?",
+                        (
+                            int(row.revision).into_sql::<BigInt>(),
+                            row.state.as_str().into_sql::<Text>(),
+                            bytes(row.merged_into.as_ref()).into_sql::<Nullable<Binary>>(),
+                            row.ended_at.map(Moment::micros).into_sql::<Nullable<BigInt>>(),
+                            row.id.as_bytes().as_slice().into_sql::<Binary>(),
+                            int(row.previous).into_sql::<BigInt>(),
+                        ),
+                    )
+                    .execute(connection)?;
+                }
+                Ok(changed)
+            },
+            |connection| {
+                Statement::<_>::new(
+                    "UPDATE person SET revision = new.revision, state = new.state, merged_into = new.merged_into, \
+                     ended_at = new.ended_at FROM (SELECT unnest(?) AS id, unnest(?) AS previous, \
+                     unnest(?) AS revision, unnest(?) AS state, unnest(?) AS merged_into, unnest(?) AS ended_at) AS new \
+                     WHERE person.id = new.id AND person.revision = new.previous",
+                    (
+                        list(changes, |row| row.id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+                        list(changes, |row| int(row.previous)).into_sql::<Array<BigInt>>(),
+                        list(changes, |row| int(row.revision)).into_sql::<Array<BigInt>>(),
+                        list(changes, |row| row.state.as_str()).into_sql::<Array<Text>>(),
+                        list(changes, |row| bytes(row.merged_into.as_ref()))
+                            .into_sql::<Array<Nullable<Binary>>>(),
+                        list(changes, |row| row.ended_at.map(Moment::micros))
+                            .into_sql::<Array<Nullable<BigInt>>>(),
+                    ),
+                )
+                .execute(connection)
+            },
+        )?;
+        self.expect_all(changed, changes.len())
+    }
+
+    /// Writes records: the first of a person, or over the revision that was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a person has another revision of it, or none, or already one.
+    pub fn put_records(&mut self, changes: &[RecordChange]) -> Result<(), StoreError> {
+        let (first, later): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.previous.is_none());
+        self.insert_records(&first)?;
+        if later.is_empty() {
+            return Ok(());
+        }
+        let later: Vec<(i64, &RecordChange)> = later
+            .iter()
+            .filter_map(|change| Some((int(change.previous?), *change)))
+            .collect();
+        let changed = self.each(
+            |connection| {
+                let mut changed = 0;
+                for (previous, row) in &later {
+                    changed += Statement::<_>::new(
+                        "UPDATE person_record SET revision = ?, key_version = ?, sealed = ? \
+                         WHERE person_id = ? AND revision = ?",
+                        (
+                            int(row.record.revision).into_sql::<BigInt>(),
+                            int(row.record.key_version).into_sql::<BigInt>(),
+                            row.record.sealed.as_slice().into_sql::<Binary>(),
+                            row.person_id.as_bytes().as_slice().into_sql::<Binary>(),
+                            previous.into_sql::<BigInt>(),
+                        ),
+                    )
+                    .execute(connection)?;
+                }
+                Ok(changed)
+            },
+            |connection| {
+                Statement::<_>::new(
+                    "UPDATE person_record SET revision = new.revision, key_version = new.key_version, \
+                     sealed = new.sealed FROM (SELECT unnest(?) AS person_id, unnest(?) AS previous, \
+                     unnest(?) AS revision, unnest(?) AS key_version, unnest(?) AS sealed) AS new \
+                     WHERE person_record.person_id = new.person_id AND person_record.revision = new.previous",
+                    (
+                        list(&later, |(_, row)| row.person_id.as_bytes().as_slice())
+                            .into_sql::<Array<Binary>>(),
+                        list(&later, |(previous, _)| *previous).into_sql::<Array<BigInt>>(),
+                        list(&later, |(_, row)| int(row.record.revision)).into_sql::<Array<BigInt>>(),
+                        list(&later, |(_, row)| int(row.record.key_version)).into_sql::<Array<BigInt>>(),
+                        list(&later, |(_, row)| row.record.sealed.as_slice()).into_sql::<Array<Binary>>(),
+                    ),
+                )
+                .execute(connection)
+            },
+        )?;
+        self.expect_all(changed, later.len())
+    }
+
+    fn insert_records(&mut self, records: &[&RecordChange]) -> Result<(), StoreError> {
+        insert_rows!(self, person_record, records, |row| {
+            person_id: Binary = row.person_id.as_bytes().as_slice(),
+            revision: BigInt = int(row.record.revision),
+            key_version: BigInt = int(row.record.key_version),
+            sealed: Binary = row.record.sealed.as_slice(),
+        })
+    }
+
+    fn expect_all(&mut self, changed: usize, wanted: usize) -> Result<(), StoreError> {
+        if changed == wanted {
+            Ok(())
+        } else {
+            self.fail(StoreError::Conflict { constraint: None })
+        }
+    }
+
+    /// Adds identifiers.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] on `person_identifier_blind_index_key` when somebody has one of them.
+    pub fn insert_identifiers(&mut self, identifiers: &[IdentifierRow]) -> Result<(), StoreError> {
+        insert_rows!(self, person_identifier, identifiers, |row| {
+            id: Binary = row.id.as_bytes().as_slice(),
+            person_id: Binary = row.person_id.as_bytes().as_slice(),
+            scheme: Text = row.scheme.as_str(),
+            key_version: BigInt = int(row.key_version),
+            blind_index: Binary = row.blind_index.as_slice(),
+        })
+    }
+
+    /// Removes identifiers; those that are not there count as removed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn delete_identifiers(&mut self, ids: &[IdentifierId]) -> Result<(), StoreError> {
+        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+        self.run(|connection| {
+            diesel::delete(person_identifier::table.filter(person_identifier::id.eq_any(ids)))
+                .execute(connection)
+                .map(|_| ())
+        })
+    }
+
+    /// The identifiers of a person, in the order of their ids.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn identifiers_of(&mut self, person: PersonId) -> Result<Vec<IdentifierRow>, StoreError> {
+        self.run(|connection| {
+            person_identifier::table
+                .filter(person_identifier::person_id.eq(person.as_bytes().as_slice()))
+                .order(person_identifier::id)
+                .select((
+                    person_identifier::id,
+                    person_identifier::person_id,
+                    person_identifier::scheme,
+                    person_identifier::key_version,
+                    person_identifier::blind_index,
+                ))
+                .load(connection)
+        })
+    }
+
+    /// Gives all identifiers of one person to another.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn move_identifiers(&mut self, from: PersonId, to: PersonId) -> Result<usize, StoreError> {
+        self.run(|connection| {
+            diesel::update(
+                person_identifier::table.filter(person_identifier::person_id.eq(from.as_bytes().as_slice())),
+            )
+            .set(person_identifier::person_id.eq(to.as_bytes().as_slice()))
+            .execute(connection)
+        })
+    }
+}
+
+impl Loaded {
+    /// Of several keys: the one that the record is sealed under, else the newest.
+    fn prefer(&mut self, other: Option<WrappedKey>) {
+        let wanted = self.record.as_ref().map(|record| record.key_version);
+        let rank =
+            |key: &Option<WrappedKey>| key.as_ref().map(|key| (Some(key.version) == wanted, key.version));
+        if rank(&other) > rank(&self.key) {
+            self.key = other;
+        }
+    }
+}
+
+fn slices(ids: &[PersonId]) -> Vec<&[u8]> {
+    ids.iter().map(|id| id.as_bytes().as_slice()).collect()
+}
+
+fn bytes(id: Option<&PersonId>) -> Option<&[u8]> {
+    id.map(|id| id.as_bytes().as_slice())
+}
+
+/// A column of rows, for `unnest`.
+fn list<'r, R, T>(rows: &'r [R], column: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(column).collect()
+}

@@ -1,0 +1,198 @@
+//! The tables as diesel knows them; the migrations make them, and a test compares both engines.
+
+use diesel::allow_tables_to_appear_in_same_query;
+
+diesel::table! {
+    meta (key) {
+        key -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    person (id) {
+        id -> Binary,
+        tenant -> Text,
+        revision -> BigInt,
+        state -> Text,
+        merged_into -> Nullable<Binary>,
+        created_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    person_identifier (id) {
+        id -> Binary,
+        person_id -> Binary,
+        scheme -> Text,
+        key_version -> BigInt,
+        blind_index -> Binary,
+    }
+}
+
+diesel::table! {
+    person_record (person_id) {
+        person_id -> Binary,
+        revision -> BigInt,
+        key_version -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    consent_event (person_id, sequence) {
+        person_id -> Binary,
+        sequence -> BigInt,
+        event_id -> Binary,
+        recorded_at -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_log (log) {
+        log -> Text,
+        origin -> Text,
+        vkey -> Text,
+        state -> Text,
+    }
+}
+
+diesel::table! {
+    audit_batch (log, node, node_seq) {
+        log -> Text,
+        node -> Text,
+        node_seq -> BigInt,
+        start_index -> Nullable<BigInt>,
+        n -> BigInt,
+        leaf_hashes -> Binary,
+        entries -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_queue (log, node, node_seq) {
+        log -> Text,
+        node -> Text,
+        node_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_private (log, node, node_seq, off) {
+        log -> Text,
+        node -> Text,
+        node_seq -> BigInt,
+        off -> BigInt,
+        person_id -> Binary,
+        key_version -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
+    catalogue_version (sequence) {
+        sequence -> BigInt,
+        version -> Text,
+        content -> Text,
+        proposed_by -> Text,
+        approved_by -> Nullable<Text>,
+        applied_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    oauth_client (client_id) {
+        client_id -> Text,
+        system -> Text,
+        scopes -> Text,
+        secrets -> Text,
+        jwks -> Nullable<Text>,
+        state -> Text,
+        created_at -> BigInt,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    assertion_used (client_id, jti_hash) {
+        client_id -> Text,
+        jti_hash -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotency (client_id, key_hash) {
+        client_id -> Text,
+        key_hash -> Binary,
+        request_hash -> Binary,
+        person_id -> Nullable<Binary>,
+        status -> BigInt,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    outbox (event_id, kind) {
+        event_id -> Binary,
+        kind -> Text,
+        person_id -> Binary,
+        organisation -> Text,
+        purpose -> Nullable<Text>,
+        recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    statistic (organisation, purpose, day, measure) {
+        organisation -> Text,
+        purpose -> Text,
+        day -> BigInt,
+        measure -> Text,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "meta"]
+    keystore.keystore_meta (key) {
+        key -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    keystore.tenant_key (name, version) {
+        name -> Text,
+        version -> BigInt,
+        wrapped -> Binary,
+        state -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    keystore.epoch_key (epoch) {
+        epoch -> BigInt,
+        wrapped -> Nullable<Binary>,
+        created_at -> BigInt,
+        destroyed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    keystore.person_key (person_id, version) {
+        person_id -> Binary,
+        version -> BigInt,
+        epoch -> BigInt,
+        wrapped -> Binary,
+        kcv -> Binary,
+    }
+}
+
+allow_tables_to_appear_in_same_query!(person_identifier, person, person_record, person_key);
+allow_tables_to_appear_in_same_query!(audit_queue, audit_batch);
