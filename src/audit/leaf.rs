@@ -66,7 +66,8 @@ pub struct Leaf<'a> {
     pub extra: BTreeMap<Word<'a>, Cow<'a, str>>,
 }
 
-/// Why bytes are no leaf. `at` is the first byte, counted from 0, from which they cannot be one.
+/// Why bytes are no leaf. `at` is the byte at which reading stopped, counted from 0; what is wrong is there or shortly
+/// before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LeafError {
     /// Not JSON, or without the fields of a leaf, or with others.

@@ -5,7 +5,18 @@
 //! No input or output, no clock, no randomness: those come in as arguments.
 
 pub mod bundle;
+pub mod checkpoint;
 pub mod leaf;
 mod line;
+pub mod opening;
 pub mod private;
+pub mod proof;
+pub mod tile;
+pub mod tlog_proof;
+pub mod tree;
+pub mod verify;
+pub mod witness;
 pub mod word;
+
+#[cfg(test)]
+mod vectors;
