@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod edge;
 pub mod leaf;
 mod line;
 pub mod opening;
