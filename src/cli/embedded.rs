@@ -34,6 +34,7 @@ pub const POLICIES: &[(&str, &str)] = policies!(
     "purposes/share-network.toml",
     "purposes/statistics.toml",
     "systems.toml",
+    "versions.lock",
 );
 
 #[cfg(test)]

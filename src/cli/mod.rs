@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, RootKeyError, RootKeySource};
 
 mod config;
 mod embedded;
+pub mod policy;
 
 /// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
 const EX_CONFIG: u8 = 78;
@@ -34,6 +35,9 @@ enum Command {
     /// Writes, checks and shows configurations
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Checks the policy files
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
 }
 
 /// Where the root key is, when not where the configuration says.
@@ -95,6 +99,7 @@ impl Failure {
 pub fn run() -> ExitCode {
     let done = match &Arguments::parse().command {
         Command::Config(command) => config::run(command),
+        Command::Policy(command) => policy::run(command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
