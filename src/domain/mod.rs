@@ -5,6 +5,7 @@ pub mod consent;
 pub mod decision;
 pub mod event;
 pub mod ids;
+mod merge;
 pub mod moment;
 pub mod person;
 pub mod personal;

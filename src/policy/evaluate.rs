@@ -96,6 +96,22 @@ pub fn evaluate(catalogue: &Catalogue, subject: Subject<'_>, question: &Question
     }
 }
 
+/// Why a consent purpose is not permitted to somebody now, looking at nothing but the consent; `None` when it is.
+pub fn consent_reason(
+    catalogue: &Catalogue,
+    entry: &PurposeEntry,
+    standing: &Standing,
+    now: Moment,
+) -> Option<ReasonCode> {
+    let voice = Voice {
+        catalogue,
+        purpose: &entry.purpose,
+        standing,
+        now,
+    };
+    voice.consent_missing().map(|reason| reason.code)
+}
+
 fn deny(reasons: Vec<Reason>, legal_basis: LegalBasis, purpose_version: u32, question: &Question) -> Verdict {
     Verdict {
         effect: Effect::Deny,
@@ -149,7 +165,7 @@ impl Case<'_> {
         };
         let expiry = consent
             .filter(|_| purpose.legal_basis == LegalBasis::Consent)
-            .and_then(|c| self.expiry(c));
+            .and_then(|c| self.voice().expiry(c));
         Verdict {
             effect: Effect::Permit,
             reasons: vec![reason],
@@ -203,7 +219,7 @@ impl Case<'_> {
 
     fn legal_basis(&self) -> Vec<Reason> {
         match self.purpose.legal_basis {
-            LegalBasis::Consent => self.consent_missing().into_iter().collect(),
+            LegalBasis::Consent => self.voice().consent_missing().into_iter().collect(),
             LegalBasis::CustomerException => self.customer_facts_missing().into_iter().collect(),
             LegalBasis::Contract
             | LegalBasis::LegalObligation
@@ -216,72 +232,13 @@ impl Case<'_> {
         self.standing.consents.get(&self.purpose.id)
     }
 
-    /// Why there is no valid consent; `None` when there is one.
-    fn consent_missing(&self) -> Option<Reason> {
-        use ReasonCode as Code;
-        let Some(consent) = self.consent() else {
-            return Some(Reason::plain(Code::DenyNoConsent));
-        };
-        let at = consent.occurred_at;
-        match consent.status {
-            ConsentStatus::Requested if consent.awaits_guardian => {
-                return Some(Reason::plain(Code::DenyGuardianRequired));
-            }
-            ConsentStatus::Requested => return Some(Reason::plain(Code::DenyNoConsent)),
-            ConsentStatus::Refused => return Some(self.dated(Code::DenyRefused, at)),
-            ConsentStatus::Withdrawn | ConsentStatus::Revoked => {
-                return Some(self.dated(Code::DenyWithdrawn, at));
-            }
-            ConsentStatus::Given | ConsentStatus::Renewed => {}
+    const fn voice(&self) -> Voice<'_> {
+        Voice {
+            catalogue: self.catalogue,
+            purpose: self.purpose,
+            standing: self.standing,
+            now: self.now,
         }
-        if consent.notice_version < self.purpose.consent_valid_from
-            || consent.notice_version > self.purpose.version
-        {
-            return Some(Reason::plain(Code::DenyNoticeOutdated));
-        }
-        if let Some(end) = self.expiry(consent).filter(|end| *end <= self.now) {
-            return Some(self.dated(Code::DenyExpired, end));
-        }
-        self.voice_missing(consent)
-    }
-
-    /// The instant a consent ends; `None` without a validity, which the catalogue check refuses for consent.
-    fn expiry(&self, consent: &Consent) -> Option<Moment> {
-        self.purpose
-            .validity
-            .map(|validity| consent.occurred_at.plus(validity, self.catalogue.network.zone))
-    }
-
-    /// Whether the right person spoke: GDPR art. 8, UAVG art. 5, R17, R21–R23.
-    fn voice_missing(&self, consent: &Consent) -> Option<Reason> {
-        use ReasonCode as Code;
-        let rule = &self.purpose.age;
-        let birth = self.standing.birth();
-        let own_voice = |at: Moment| self.has_reached(rule.self_from, at);
-        if !self.has_reached(rule.minimum, consent.occurred_at) {
-            return Some(Reason::plain(Code::DenyNoConsent));
-        }
-        match consent.by {
-            Party::Oneself if own_voice(consent.occurred_at) => None,
-            Party::Oneself => Some(Reason::plain(Code::DenyGuardianRequired)),
-            // The controller's own word is no consent.
-            Party::Controller => Some(Reason::plain(Code::DenyNoConsent)),
-            Party::Guardian(_) if own_voice(consent.occurred_at) => {
-                Some(Reason::plain(Code::DenyGuardianAuthorityEnded))
-            }
-            Party::Guardian(_) => match (rule.on_age_of_consent, birth) {
-                (OnAgeOfConsent::RequireReconfirm, Some(birth)) => {
-                    let due = self.reconfirm_due(birth, rule.self_from, rule.reconfirm_within);
-                    (due <= self.now).then(|| self.dated(Code::DenyReconfirmDue, due))
-                }
-                _ => None,
-            },
-        }
-    }
-
-    fn reconfirm_due(&self, birth: NaiveDate, age: u32, within: Period) -> Moment {
-        let zone = self.catalogue.network.zone;
-        age::reaches(birth, age, zone).plus(within, zone)
     }
 
     /// Tw 11.7(3): every fact must be there (R28, R29).
@@ -443,6 +400,96 @@ impl Case<'_> {
 
     fn dated(&self, code: ReasonCode, at: Moment) -> Reason {
         Reason::on(code, self.date(at))
+    }
+}
+
+/// Whether the word we have is a valid consent.
+struct Voice<'a> {
+    catalogue: &'a Catalogue,
+    purpose: &'a Purpose,
+    standing: &'a Standing,
+    now: Moment,
+}
+
+impl Voice<'_> {
+    fn consent(&self) -> Option<&Consent> {
+        self.standing.consents.get(&self.purpose.id)
+    }
+
+    /// Why there is no valid consent; `None` when there is one.
+    fn consent_missing(&self) -> Option<Reason> {
+        use ReasonCode as Code;
+        let Some(consent) = self.consent() else {
+            return Some(Reason::plain(Code::DenyNoConsent));
+        };
+        let at = consent.occurred_at;
+        match consent.status {
+            ConsentStatus::Requested if consent.awaits_guardian => {
+                return Some(Reason::plain(Code::DenyGuardianRequired));
+            }
+            ConsentStatus::Requested => return Some(Reason::plain(Code::DenyNoConsent)),
+            ConsentStatus::Refused => return Some(self.dated(Code::DenyRefused, at)),
+            ConsentStatus::Withdrawn | ConsentStatus::Revoked => {
+                return Some(self.dated(Code::DenyWithdrawn, at));
+            }
+            ConsentStatus::Given | ConsentStatus::Renewed => {}
+        }
+        if consent.notice_version < self.purpose.consent_valid_from
+            || consent.notice_version > self.purpose.version
+        {
+            return Some(Reason::plain(Code::DenyNoticeOutdated));
+        }
+        if let Some(end) = self.expiry(consent).filter(|end| *end <= self.now) {
+            return Some(self.dated(Code::DenyExpired, end));
+        }
+        self.voice_missing(consent)
+    }
+
+    /// The instant a consent ends; `None` without a validity, which the catalogue check refuses for consent.
+    fn expiry(&self, consent: &Consent) -> Option<Moment> {
+        self.purpose
+            .validity
+            .map(|validity| consent.occurred_at.plus(validity, self.catalogue.network.zone))
+    }
+
+    /// Whether the right person spoke: GDPR art. 8, UAVG art. 5, R17, R21–R23.
+    fn voice_missing(&self, consent: &Consent) -> Option<Reason> {
+        use ReasonCode as Code;
+        let rule = &self.purpose.age;
+        let birth = self.standing.birth();
+        let own_voice = |at: Moment| self.has_reached(rule.self_from, at);
+        if !self.has_reached(rule.minimum, consent.occurred_at) {
+            return Some(Reason::plain(Code::DenyNoConsent));
+        }
+        match consent.by {
+            Party::Oneself if own_voice(consent.occurred_at) => None,
+            Party::Oneself => Some(Reason::plain(Code::DenyGuardianRequired)),
+            // The controller's own word is no consent.
+            Party::Controller => Some(Reason::plain(Code::DenyNoConsent)),
+            Party::Guardian(_) if own_voice(consent.occurred_at) => {
+                Some(Reason::plain(Code::DenyGuardianAuthorityEnded))
+            }
+            Party::Guardian(_) => match (rule.on_age_of_consent, birth) {
+                (OnAgeOfConsent::RequireReconfirm, Some(birth)) => {
+                    let due = self.reconfirm_due(birth, rule.self_from, rule.reconfirm_within);
+                    (due <= self.now).then(|| self.dated(Code::DenyReconfirmDue, due))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    fn reconfirm_due(&self, birth: NaiveDate, age: u32, within: Period) -> Moment {
+        let zone = self.catalogue.network.zone;
+        age::reaches(birth, age, zone).plus(within, zone)
+    }
+
+    fn has_reached(&self, age: u32, at: Moment) -> bool {
+        age::has_reached(self.standing.birth(), age, at, self.catalogue.network.zone)
+    }
+
+    fn dated(&self, code: ReasonCode, at: Moment) -> Reason {
+        Reason::on(code, at.date(self.catalogue.network.zone))
     }
 }
 

@@ -82,6 +82,16 @@ pub struct Idempotency {
 }
 
 impl Call {
+    /// Refuses a call whose token lacks a scope.
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), super::refusal::Refusal> {
+        if self.principal.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(super::refusal::Refusal::Forbidden(
+            super::refusal::Forbidden::Scope,
+        ))
+    }
+
     /// A call without trace or idempotency key.
     pub const fn new(principal: Principal, language: Language) -> Self {
         Self {

@@ -1,6 +1,485 @@
-//! The use cases. This room alone opens transactions; everything that is recorded goes through one lane per node that
-//! commits many requests at once.
+//! The use cases. This room alone opens transactions; everything that is recorded goes through lanes that commit many
+//! requests at once (`lane`), in units of work that are decided in memory (`work`).
 
+mod admin;
 pub mod call;
+pub mod catalogue;
+mod consent;
+mod decide;
+mod erase;
+mod guardians;
+mod history;
+pub mod keys;
+mod lane;
+mod merge;
+mod once;
+mod people;
 pub mod refusal;
+pub mod shared;
+mod unsubscribe;
 pub mod verbs;
+mod wishes;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+
+use self::call::Call;
+use self::catalogue::CatalogueError;
+use self::erase::EraseNow;
+use self::keys::{Keyring, KeyringError};
+pub use self::lane::LaneFigures;
+use self::lane::{Lane, Verb};
+use self::once::Once;
+use self::refusal::Refusal;
+use self::shared::{Policies, Shared};
+use self::unsubscribe::{Link, Unsubscribe};
+use self::verbs::*;
+pub use self::wishes::RESTRICTION_GROUNDS;
+use self::work::{Stop, Subjects, Work};
+use crate::crypto::RootKey;
+use crate::domain::ids::{EventId, OrganisationId, PersonId, PurposeId, SystemId};
+use crate::policy::catalogue::{Catalogue, PurposeEntry};
+use crate::policy::load::Files;
+use crate::store::{Store, StoreError};
+use crate::world::World;
+
+/// What a service is made of.
+#[derive(Debug)]
+pub struct ServiceOptions {
+    /// The database.
+    pub store: Store,
+    /// The policy files; they become the first catalogue of an empty database and are not looked at otherwise.
+    pub files: Files,
+    /// The key that wraps all other keys.
+    pub root_key: RootKey,
+    /// Clock and randomness.
+    pub world: Arc<dyn World>,
+    /// The name of this node in audit entries: lower-case letters, digits and hyphens.
+    pub node: String,
+    /// Where people reach this service, without a slash at the end (`https://privacy.example`).
+    pub public_base: String,
+    /// Whether the scheme `test` is magic.
+    pub test_subjects: bool,
+    /// How many requests may wait for a lane.
+    pub queue: usize,
+    /// How long a caller waits for a commit before hearing that it is unknown.
+    pub deadline: Duration,
+}
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Policies.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// The node's name is no name.
+    #[error("the node name must be 1 to 32 lower-case letters, digits and hyphens")]
+    Node,
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Whether the service can do its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// All of it.
+    pub ready: bool,
+    /// Part, whether it works, and a word about it.
+    pub checks: Vec<(&'static str, bool, String)>,
+}
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    store: Store,
+    checks: Lane,
+    /// Where changes go: the same lane on SQLite, which has one writer; another one on PostgreSQL, so that a check never
+    /// waits for a change that waits for another node.
+    changes: Option<Lane>,
+    readers: Semaphore,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service")
+            .field("shared", &self.0.shared)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many reads run at the same time.
+const READERS: usize = 64;
+
+impl Service {
+    /// Starts the service over an open store.
+    pub fn start(options: ServiceOptions) -> Result<Self, StartError> {
+        let node_fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if !(1..=32).contains(&options.node.len()) || !options.node.bytes().all(node_fits) {
+            return Err(StartError::Node);
+        }
+        let world = options.world;
+        let policies = catalogue::open(&options.store, &options.files, options.test_subjects, &*world)?;
+        let keys = Keyring::open(&options.store, &options.root_key, &policies.current, &*world)?;
+        let shared = Arc::new(Shared {
+            policies: ArcSwap::from_pointee(policies),
+            keys,
+            world,
+            node: options.node,
+            public_base: options.public_base,
+            test_subjects: options.test_subjects,
+        });
+        let lane = |name| Lane::start(name, &shared, &options.store, options.queue, options.deadline);
+        let checks = lane("checks")?;
+        let changes = if options.store.is_postgres() {
+            Some(lane("changes")?)
+        } else {
+            None
+        };
+        let readers = Semaphore::new(READERS);
+        Ok(Self(Arc::new(Inner {
+            shared,
+            store: options.store,
+            checks,
+            changes,
+            readers,
+        })))
+    }
+
+    /// Finishes what was taken and ends the lanes.
+    pub fn stop(&self) {
+        self.0.checks.stop();
+        if let Some(changes) = &self.0.changes {
+            changes.stop();
+        }
+    }
+
+    /// The catalogue in force.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.0.shared.policies.load().current)
+    }
+
+    /// The catalogue in force with everything ever published.
+    pub fn policies(&self) -> Arc<Policies> {
+        self.0.shared.policies.load_full()
+    }
+
+    /// Any version of a purpose that was ever in force.
+    pub fn purpose_version(&self, id: &PurposeId, version: u32) -> Option<Arc<PurposeEntry>> {
+        self.0
+            .shared
+            .policies
+            .load()
+            .versions
+            .get(&(id.clone(), version))
+            .cloned()
+    }
+
+    /// Clock and randomness.
+    pub fn world(&self) -> &dyn World {
+        &*self.0.shared.world
+    }
+
+    /// Where people reach this service.
+    pub fn public_base(&self) -> &str {
+        &self.0.shared.public_base
+    }
+
+    /// Whether the scheme `test` is magic here.
+    pub fn has_test_subjects(&self) -> bool {
+        self.0.shared.test_subjects
+    }
+
+    /// The store, for the rooms of this one.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The keys, for the rooms of this one.
+    pub(crate) fn keys(&self) -> &Keyring {
+        &self.0.shared.keys
+    }
+
+    /// Signs bytes as this service: an Ed25519 signature and the id of the key.
+    pub fn sign(&self, bytes: &[u8]) -> ([u8; 64], String) {
+        let key = self.keys().signing();
+        (key.sign(bytes), key.public().thumbprint())
+    }
+
+    /// Our public keys as a JWK set (RFC 7517).
+    pub fn jwks(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": [self.keys().signing().public().jwk()] })
+    }
+
+    /// The pseudonym by which a calling system knows a person at a library.
+    pub fn pairwise(&self, call: &Call, organisation: &OrganisationId, person: PersonId) -> String {
+        self.keys().pairwise(&call.principal.system, organisation, person)
+    }
+
+    /// What the lanes have done, by name.
+    pub fn lanes(&self) -> Vec<(&'static str, &LaneFigures)> {
+        let changes = self.0.changes.as_ref().map(|lane| ("changes", lane.figures()));
+        std::iter::once(("checks", self.0.checks.figures()))
+            .chain(changes)
+            .collect()
+    }
+
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Readiness {
+        let store = self.0.store.clone();
+        let pinged = tokio::time::timeout(
+            Duration::from_secs(3),
+            tokio::task::spawn_blocking(move || store.ping().map_err(|error| error.to_string())),
+        );
+        let database = match pinged.await {
+            Ok(Ok(Ok(()))) => (true, "answers".to_owned()),
+            Ok(Ok(Err(why))) => (false, why),
+            Ok(Err(_)) | Err(_) => (false, "does not answer".to_owned()),
+        };
+        let policies = format!("version {}", self.catalogue().version);
+        Readiness {
+            ready: database.0,
+            checks: vec![("database", database.0, database.1), ("policies", true, policies)],
+        }
+    }
+
+    async fn change<V>(&self, call: &Call, verb: V) -> Result<Done<V::Answer>, Refusal>
+    where
+        V: Verb,
+        V::Answer: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        self.0
+            .changes
+            .as_ref()
+            .unwrap_or(&self.0.checks)
+            .submit(call, Once(verb))
+            .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        call: &Call,
+        read: impl Fn(&Call, &mut Work<'_, '_>) -> Result<T, Stop> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let _permit = self.0.readers.try_acquire().map_err(|_| Refusal::Busy)?;
+        let (service, call) = (self.clone(), call.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            service.0.store.read("read", |tx| {
+                let shared = &*service.0.shared;
+                catalogue::refresh(shared, tx)?;
+                let policies = shared.policies.load_full();
+                let mut work = Work::begin(shared, policies, tx, &[], &Subjects::default())?;
+                read(&call, &mut work)
+            })
+        });
+        match done.await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Stop::Refused(refusal))) => Err(refusal),
+            Ok(Err(Stop::Store(error))) => {
+                tracing::error!(error = %error, "a read failed");
+                Err(Refusal::Unavailable)
+            }
+            Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+}
+
+/// The verbs of the contract.
+impl Service {
+    /// Answers whether a system may, and records that it asked.
+    pub async fn decide(&self, call: &Call, verb: Decide) -> Result<Decided, Refusal> {
+        self.0.checks.submit(call, verb).await
+    }
+
+    /// Makes somebody known at a library.
+    pub async fn register_person(
+        &self,
+        call: &Call,
+        verb: RegisterPerson,
+    ) -> Result<Done<Registered>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Finds somebody by an identifier: the caller's pairwise id.
+    pub async fn look_up_person(&self, call: &Call, verb: LookUpPerson) -> Result<String, Refusal> {
+        self.read(call, move |call, work| verb.look_up(call, work)).await
+    }
+
+    /// Adds an identifier.
+    pub async fn add_identifier(
+        &self,
+        call: &Call,
+        verb: AddIdentifier,
+    ) -> Result<Done<IdentifierAdded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Removes an identifier.
+    pub async fn remove_identifier(
+        &self,
+        call: &Call,
+        verb: RemoveIdentifier,
+    ) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Links a guardian to a child.
+    pub async fn link_guardian(
+        &self,
+        call: &Call,
+        verb: LinkGuardian,
+    ) -> Result<Done<GuardianLinked>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Unlinks a guardian.
+    pub async fn unlink_guardian(
+        &self,
+        call: &Call,
+        verb: UnlinkGuardian,
+    ) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Merges two records of one person.
+    pub async fn merge_people(&self, call: &Call, verb: MergePeople) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Records a word on consent.
+    pub async fn record_consent(&self, call: &Call, verb: RecordConsent) -> Result<Done<Receipt>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Records an objection, or that it was lifted.
+    pub async fn record_objection(
+        &self,
+        call: &Call,
+        verb: RecordObjection,
+    ) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Records a restriction, or that it was lifted.
+    pub async fn record_restriction(
+        &self,
+        call: &Call,
+        verb: RecordRestriction,
+    ) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Records that somebody was told where enriched data came from.
+    pub async fn record_source_notice(
+        &self,
+        call: &Call,
+        verb: RecordSourceNotice,
+    ) -> Result<Done<Recorded>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Replaces preferences.
+    pub async fn set_preferences(
+        &self,
+        call: &Call,
+        verb: SetPreferences,
+    ) -> Result<Done<PreferencesState>, Refusal> {
+        self.change(call, verb).await
+    }
+
+    /// Reads preferences.
+    pub async fn preferences(&self, call: &Call, verb: ReadPreferences) -> Result<PreferencesState, Refusal> {
+        self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// Reads the current word on every purpose.
+    pub async fn current_consents(
+        &self,
+        call: &Call,
+        verb: CurrentConsents,
+    ) -> Result<CurrentState, Refusal> {
+        self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// Reads the history.
+    pub async fn consent_history(
+        &self,
+        call: &Call,
+        verb: ConsentHistory,
+    ) -> Result<Vec<HistoryItem>, Refusal> {
+        self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// Reads a receipt again.
+    pub async fn receipt(&self, call: &Call, verb: FetchReceipt) -> Result<Receipt, Refusal> {
+        self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// What an unsubscribe link is about. Looking changes nothing.
+    pub async fn unsubscribe_page(&self, token: &str) -> Result<UnsubscribePage, Refusal> {
+        let link = Link::open(&self.0.shared, token).ok_or(Refusal::NotFound)?;
+        let catalogue = self.catalogue();
+        let organisation = catalogue
+            .organisations
+            .get(&link.organisation)
+            .ok_or(Refusal::NotFound)?;
+        let entry = catalogue.purposes.get(&link.purpose).ok_or(Refusal::NotFound)?;
+        let title = |language| {
+            entry
+                .notices
+                .get(language)
+                .map(|notice| notice.title.clone())
+                .unwrap_or_default()
+        };
+        Ok(UnsubscribePage {
+            organisation: organisation.name.clone(),
+            title_nl: title("nl"),
+            title_en: title("en"),
+        })
+    }
+
+    /// Stops what an unsubscribe link is about. The second time does nothing more.
+    pub async fn unsubscribe(&self, token: &str) -> Result<(), Refusal> {
+        let link = Link::open(&self.0.shared, token).ok_or(Refusal::NotFound)?;
+        let portal: SystemId = "portal".parse().map_err(|_| Refusal::Unavailable)?;
+        let call = Unsubscribe::call(portal);
+        self.0
+            .changes
+            .as_ref()
+            .unwrap_or(&self.0.checks)
+            .submit(&call, Unsubscribe(link))
+            .await
+    }
+
+    /// Erases somebody now, and clears what the database still holds of it in free pages.
+    pub async fn erase_now(&self, call: &Call, person: PersonId) -> Result<EventId, Refusal> {
+        let lane = self.0.changes.as_ref().unwrap_or(&self.0.checks);
+        let event = lane.submit(call, EraseNow { person }).await?;
+        let store = self.0.store.clone();
+        let scrubbed = tokio::task::spawn_blocking(move || store.scrub()).await;
+        if !matches!(scrubbed, Ok(Ok(()))) {
+            // The person is erased and denied; only the sweep of free pages is late and is done again at the next one.
+            tracing::warn!(
+                alarm = "scrub-late",
+                "free pages were not cleared after an erasure"
+            );
+        }
+        Ok(event)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(_: StoreError) -> Self {
+        Self::Unavailable
+    }
+}

@@ -45,6 +45,19 @@ const COLUMNS: Columns = (
 );
 
 impl Tx<'_> {
+    /// The number of the newest version: what every transaction compares before it decides anything.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn catalogue_sequence(&mut self) -> Result<Option<u64>, StoreError> {
+        let last: Option<i64> = self.run(|connection| {
+            catalogue_version::table
+                .select(diesel::dsl::max(catalogue_version::sequence))
+                .first(connection)
+        })?;
+        Ok(last.and_then(|last| u64::try_from(last).ok()))
+    }
+
     /// All versions, oldest first.
     ///
     /// # Errors

@@ -179,6 +179,11 @@ impl Store {
         .map(|_| ())
     }
 
+    /// Whether the database is PostgreSQL, which takes several writers at a time.
+    pub fn is_postgres(&self) -> bool {
+        !self.0.connector.url.is_sqlite()
+    }
+
     pub(super) fn connector(&self) -> &Connector {
         &self.0.connector
     }

@@ -539,6 +539,30 @@ impl Tx<'_> {
             .execute(connection)
         })
     }
+
+    /// Everybody who was merged into somebody, at any distance.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn merged_into(&mut self, person: PersonId) -> Result<Vec<PersonId>, StoreError> {
+        let mut all = Vec::new();
+        let mut next = vec![person];
+        while let Some(id) = next.pop() {
+            let found: Vec<PersonId> = self.run(|connection| {
+                person::table
+                    .filter(person::merged_into.eq(id.as_bytes().as_slice()))
+                    .select(person::id)
+                    .load(connection)
+            })?;
+            for merged in found {
+                if !all.contains(&merged) {
+                    all.push(merged);
+                    next.push(merged);
+                }
+            }
+        }
+        Ok(all)
+    }
 }
 
 impl Loaded {

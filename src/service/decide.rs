@@ -1,0 +1,230 @@
+//! Ask before you contact or enrich: the answer is in the audit log before the caller hears it.
+
+use super::call::{Call, Scope};
+use super::keys::UNSUBSCRIBE;
+use super::lane::Verb;
+use super::refusal::Refusal;
+use super::shared::Shared;
+use super::unsubscribe::Link;
+use super::verbs::{Decide, Decided, PersonRef};
+use super::work::{Circumstances, Found, Log, Stop, Subjects, Work, open_event};
+use crate::audit::leaf::Leaf;
+use crate::domain::decision::{Effect, Question, Verdict};
+use crate::domain::event::{Actor, ActorKind, Change};
+use crate::domain::ids::{DecisionId, OrganisationId, PersonId, SystemId};
+use crate::domain::moment::Moment;
+use crate::domain::person::PersonRecord;
+use crate::domain::purpose::Action;
+use crate::policy::evaluate::{Subject, evaluate};
+
+/// The rows a reference leads to.
+pub(crate) fn look_at(
+    shared: &Shared,
+    system: &SystemId,
+    organisation: &OrganisationId,
+    person: &PersonRef,
+    into: &mut Subjects,
+) {
+    match person {
+        PersonRef::Identifier { scheme, value } => {
+            into.blind_indexes
+                .extend(shared.keys.blind_indexes(scheme, value.reveal()));
+        }
+        PersonRef::Pairwise(text) => {
+            into.people
+                .extend(shared.keys.open_pairwise(system, organisation, text))
+        }
+    }
+}
+
+impl Verb for Decide {
+    type Answer = Decided;
+
+    fn subjects(&self, shared: &Shared, _: &Call, into: &mut Subjects) {
+        look_at(
+            shared,
+            &self.question.system,
+            &self.question.organisation,
+            &self.person,
+            into,
+        );
+    }
+
+    fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Decided, Stop> {
+        call.require(Scope::DecisionsCheck)?;
+        if self.at.is_some() {
+            call.require(Scope::AuditRead)?;
+        }
+        let question = &self.question;
+        let found = work.find(&question.system, &question.organisation, &self.person)?;
+        let verdict = match self.at {
+            Some(at) => as_of(work, found, question, at)?,
+            None => now(work, found, question)?,
+        };
+        if let (Found::Known(person), None) = (found, self.at) {
+            remember_enrichment(call, work, person, question, &verdict)?;
+        }
+        record(self, call, work, found, verdict)
+    }
+}
+
+fn now(work: &mut Work<'_, '_>, found: Found, question: &Question) -> Result<Verdict, Stop> {
+    let now = work.now;
+    let policies = std::sync::Arc::clone(&work.policies);
+    Ok(match found {
+        Found::Unknown => evaluate(&policies.current, Subject::Unknown, question, now),
+        Found::Erased(_) => evaluate(&policies.current, Subject::Erased, question, now),
+        Found::Known(id) => evaluate(
+            &policies.current,
+            Subject::Known(&work.member(id)?.record),
+            question,
+            now,
+        ),
+    })
+}
+
+/// As the state was: the events up to that instant, folded again. The catalogue is the one in force now, with the
+/// instant as its clock.
+fn as_of(work: &mut Work<'_, '_>, found: Found, question: &Question, at: Moment) -> Result<Verdict, Stop> {
+    let policies = std::sync::Arc::clone(&work.policies);
+    let Found::Known(id) = found else {
+        return now(work, found, question);
+    };
+    let rows = work.tx().events_of(id, Some(at))?;
+    let shared = work.shared;
+    let person = work.member(id)?;
+    let mut record = PersonRecord::default();
+    for row in &rows {
+        record.apply(&open_event(shared, person, row)?);
+    }
+    Ok(evaluate(&policies.current, Subject::Known(&record), question, at))
+}
+
+/// A permit to enrich means data will come: from then on the person must be told before they are used to make contact
+/// (GDPR art. 14(3), R46).
+fn remember_enrichment(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    person: PersonId,
+    question: &Question,
+    verdict: &Verdict,
+) -> Result<(), Stop> {
+    let (Effect::Permit, Action::Enrich, Some(source)) =
+        (verdict.effect, question.action, &question.data_source)
+    else {
+        return Ok(());
+    };
+    let known = work
+        .standing(person, &question.organisation)
+        .enrichments
+        .iter()
+        .any(|enrichment| {
+            enrichment.purpose == question.purpose
+                && enrichment.source == *source
+                && verdict.data_scopes.is_subset(&enrichment.data_scopes)
+        });
+    if known {
+        return Ok(());
+    }
+    let circumstances = Circumstances {
+        organisation: &question.organisation,
+        occurred_at: None,
+        actor: Actor::plain(ActorKind::System),
+        evidence: None,
+    };
+    let change = Change::Enriched {
+        purpose: question.purpose.clone(),
+        source: source.clone(),
+        data_scopes: verdict.data_scopes.clone(),
+    };
+    work.record(call, person, circumstances, change)?;
+    Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct Private<'a> {
+    client: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<&'a str>,
+}
+
+fn record(
+    decide: &Decide,
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    found: Found,
+    verdict: Verdict,
+) -> Result<Decided, Stop> {
+    let question = &decide.question;
+    let id = DecisionId::from_bytes(work.random());
+    let policies = std::sync::Arc::clone(&work.policies);
+    let version = policies.current.version.clone();
+    let shared = work.shared;
+    let mut leaf = Leaf::new(
+        "decision",
+        id.into(),
+        work.now.millis(),
+        &question.system,
+        shared.node.as_str(),
+        version.as_str(),
+    );
+    leaf.organisation = Some((&question.organisation).into());
+    leaf.purpose = Some((&question.purpose).into());
+    leaf.action = Some(question.action.into());
+    leaf.channel = question.channel.map(Into::into);
+    leaf.outcome = Some(verdict.effect.into());
+    leaf.reasons = verdict.reasons.iter().map(|reason| reason.code.into()).collect();
+    leaf.scopes = verdict.data_scopes.iter().map(Into::into).collect();
+
+    // The public line of somebody unknown and of somebody known have the same shape.
+    let leaf_hash = match found {
+        Found::Known(person) => {
+            let person = work.member(person)?.clone();
+            let keys = person.keys.clone().ok_or(Refusal::Unavailable)?;
+            let private = Private {
+                client: &call.principal.client,
+                reference: decide.reference.as_ref().map(|r| r.reveal().as_str()),
+                trace: call.trace.as_ref().map(|t| t.reveal().as_str()),
+                source: question.data_source.as_ref().map(|s| s.as_str()),
+                at: decide.at.map(Moment::rfc3339),
+                asked: question.data_scopes.iter().map(|s| s.as_str()).collect(),
+            };
+            let bytes = serde_json::to_vec(&private).map_err(|_| Refusal::Unavailable)?;
+            work.stage_leaf_about(Log::Decision, &person, &keys, leaf, &bytes)?
+        }
+        Found::Unknown | Found::Erased(_) => work.stage_leaf_about_nobody(Log::Decision, leaf),
+    };
+    let unsubscribe = match found {
+        Found::Known(person) if verdict.unsubscribe => {
+            let nonce = work.random();
+            let link = Link {
+                person,
+                organisation: question.organisation.clone(),
+                purpose: question.purpose.clone(),
+            };
+            Some(
+                shared
+                    .keys
+                    .seal_token(UNSUBSCRIBE, nonce, &link.to_bytes())
+                    .ok_or(Refusal::Unavailable)?,
+            )
+        }
+        _ => None,
+    };
+    Ok(Decided {
+        id,
+        verdict,
+        policy_version: version,
+        leaf_hash,
+        unsubscribe,
+        point_in_time: decide.at.is_some(),
+    })
+}

@@ -1,0 +1,146 @@
+//! Read what somebody chose: now, at any time before, and the receipt of each word (R4).
+
+use super::call::{Call, Scope};
+use super::consent::{hex, valid_until};
+use super::refusal::{Forbidden, Refusal};
+use super::verbs::{
+    ConsentHistory, CurrentConsent, CurrentConsents, CurrentState, FetchReceipt, HistoryItem, Receipt,
+};
+use super::work::{Stop, Work, open_event};
+use crate::domain::consent::ConsentAct;
+use crate::domain::decision::ReasonCode;
+use crate::domain::event::{Change, Event};
+use crate::domain::ids::PersonId;
+use crate::policy::evaluate::consent_reason;
+
+impl CurrentConsents {
+    /// Reads only.
+    pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<CurrentState, Stop> {
+        call.require(Scope::ConsentsRead)?;
+        let (person, organisation) = work.find_pairwise(call, &self.person_id)?;
+        let standing = work.standing(person, &organisation);
+        let policies = std::sync::Arc::clone(&work.policies);
+        let zone = policies.current.network.zone;
+        let mut consents = Vec::new();
+        for (purpose, consent) in &standing.consents {
+            let entry = policies.current.purposes.get(purpose);
+            let effective = entry.map_or(ReasonCode::DenyPurposeInactive, |entry| {
+                consent_reason(&policies.current, entry, &standing, work.now)
+                    .unwrap_or(ReasonCode::PermitConsent)
+            });
+            let validity = entry
+                .and_then(|entry| entry.purpose.validity)
+                .filter(|_| consent.status.is_yes());
+            consents.push(CurrentConsent {
+                purpose: purpose.clone(),
+                status: consent.status,
+                effective,
+                occurred_at: consent.occurred_at,
+                valid_until: validity.map(|validity| consent.occurred_at.plus(validity, zone)),
+                data_scopes: consent.data_scopes.clone(),
+                channels: match entry {
+                    Some(entry) if consent.channels.is_empty() => entry.purpose.channels.clone(),
+                    _ => consent.channels.clone(),
+                },
+                notice_version: consent.notice_version,
+                receipt: consent.event,
+            });
+        }
+        Ok(CurrentState {
+            organisation,
+            revision: work.member(person)?.revision,
+            consents,
+            marketing_objection: standing.marketing_objection,
+            objections: standing.objections.into_iter().collect(),
+            restricted: standing.restricted,
+        })
+    }
+}
+
+impl ConsentHistory {
+    /// Reads only. One library's events: what happened elsewhere does not exist here (R50).
+    pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Vec<HistoryItem>, Stop> {
+        call.require(Scope::ConsentsRead)?;
+        let (person, organisation) = work.find_pairwise(call, &self.person_id)?;
+        let rows = work.tx().events_of(person, self.until)?;
+        let shared = work.shared;
+        let found = work.member(person)?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let event = open_event(shared, found, row)?;
+            if event.organisation == organisation {
+                items.push(HistoryItem {
+                    sequence: row.sequence,
+                    event,
+                });
+            }
+        }
+        Ok(items)
+    }
+}
+
+impl FetchReceipt {
+    /// Reads only.
+    pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Receipt, Stop> {
+        call.require(Scope::ConsentsRead)
+            .or_else(|_| call.require(Scope::ConsentsWrite))?;
+        let row = work.tx().event_by_id(self.id)?.ok_or(Refusal::NotFound)?;
+        let shared = work.shared;
+        let person = work.person_as_stored(row.person_id)?.ok_or(Refusal::NotFound)?;
+        if person.keys.is_none() {
+            return Err(Refusal::NotFound.into());
+        }
+        let event = open_event(shared, person, &row)?;
+        // Another system's library: the same answer as a receipt that does not exist (R64).
+        let served = work.require_organisation(call, &event.organisation);
+        if served == Err(Refusal::Forbidden(Forbidden::Organisation)) {
+            return Err(Refusal::NotFound.into());
+        }
+        let Change::Consent(act) = &event.change else {
+            return Err(Refusal::NotFound.into());
+        };
+        let leaf_hash = work.leaf_hash_of(row.person_id, event.id)?;
+        Ok(receipt(call, work, row.person_id, &event, act, leaf_hash))
+    }
+}
+
+fn receipt(
+    call: &Call,
+    work: &Work<'_, '_>,
+    person: PersonId,
+    event: &Event,
+    act: &ConsentAct,
+    leaf_hash: Option<[u8; 32]>,
+) -> Receipt {
+    let policies = &work.policies;
+    let version = policies.versions.get(&(act.purpose.clone(), act.notice_version));
+    let entry = version.or_else(|| policies.current.purposes.get(&act.purpose));
+    let zone = policies.current.network.zone;
+    let channels = match entry {
+        Some(entry) if act.channels.is_empty() => entry.purpose.channels.clone(),
+        _ => act.channels.clone(),
+    };
+    Receipt {
+        id: event.id,
+        person_id: work
+            .shared
+            .keys
+            .pairwise(&call.principal.system, &event.organisation, person),
+        organisation: event.organisation.clone(),
+        purpose: act.purpose.clone(),
+        status: act.status,
+        awaits_guardian: act.awaits_guardian,
+        data_scopes: act.data_scopes.clone(),
+        channels,
+        notice_version: act.notice_version,
+        notice_hash: act.notice_hash.clone(),
+        language: act.language,
+        method: act.method,
+        actor: event.actor.kind,
+        occurred_at: event.occurred_at,
+        recorded_at: event.recorded_at,
+        valid_until: entry.and_then(|entry| valid_until(act, &entry.purpose, event.occurred_at, zone)),
+        leaf_hash: leaf_hash.map(|hash| hex(&hash)).unwrap_or_default(),
+        policy_version: event.policy.clone(),
+    }
+}

@@ -1,0 +1,338 @@
+//! The keys in use: unwrapped once at start, held in memory, never in the main database.
+
+use std::collections::HashMap;
+
+use crate::crypto::{
+    KeyName, PairwiseKey, PersonKey, PersonKeyPlace, PersonKeys, RootKey, Secret32, SigningKey, Standing,
+    TenantKeys, WrappedPersonKey,
+};
+use crate::domain::ids::{OrganisationId, PersonId, SchemeId, SystemId};
+use crate::policy::catalogue::Catalogue;
+use crate::store::{EpochKeyRow, PersonKeyRow, Store, StoreError, TenantKeyRow, WrappedKey};
+use crate::world::{World, random};
+
+/// Version of every person key made by this program.
+pub(crate) const PERSON_KEY_VERSION: u32 = 1;
+
+/// The three logs of a network.
+pub(crate) const LOGS: [&str; 3] = ["consent", "decision", "admin"];
+
+/// Label of the tokens in unsubscribe links.
+pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
+
+/// Why the keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The key store cannot be read or written.
+    #[error("the key store cannot be used")]
+    Store(#[from] StoreError),
+    /// The root key is not the one this key store was made with.
+    #[error(
+        "the root key is not the one this key store was made with; give the right root key, or restore the key store that belongs to this one"
+    )]
+    WrongRootKey,
+    /// A stored key does not open.
+    #[error("the stored key {0} does not open; restore the key store from its own backup")]
+    Unreadable(String),
+}
+
+/// Keys of one network.
+pub(crate) struct Keyring {
+    tenant: String,
+    tenant_keys: TenantKeys,
+    epochs: HashMap<u64, Secret32>,
+    epoch: u64,
+    pairwise: HashMap<(SystemId, OrganisationId), PairwiseKey>,
+    signing: SigningKey,
+}
+
+/// Meta entry by which a wrong root key is recognised.
+const ROOT_CHECK: &str = "root-key-check";
+
+impl Keyring {
+    /// Opens the keys, making those that are missing. Several nodes may do this at once: who comes second reads what the
+    /// first made.
+    pub(crate) fn open(
+        store: &Store,
+        root: &RootKey,
+        catalogue: &Catalogue,
+        world: &dyn World,
+    ) -> Result<Self, KeyringError> {
+        let tenant = catalogue.network.id.clone();
+        check_root(store, root)?;
+        let mut names = vec![KeyName::Pairwise, KeyName::Token, KeyName::Signing];
+        names.extend(
+            catalogue
+                .schemes
+                .keys()
+                .map(|s: &SchemeId| KeyName::BlindIndex(s.to_string())),
+        );
+        names.extend(LOGS.map(|log| KeyName::LogSigning(log.to_owned())));
+        let tenant_keys = tenant_keys(store, root, &tenant, &names, world)?;
+        let (epochs, epoch) = epoch_keys(store, root, &tenant, world)?;
+        let signing = tenant_keys
+            .signing()
+            .ok()
+            .flatten()
+            .ok_or_else(|| KeyringError::Unreadable(KeyName::Signing.to_string()))?;
+        let pairs = catalogue
+            .systems
+            .keys()
+            .flat_map(|s| catalogue.organisations.keys().map(move |o| (s, o)));
+        let pairwise = pairs
+            .filter_map(|(s, o)| {
+                Some((
+                    (s.clone(), o.clone()),
+                    tenant_keys.pairwise(s.as_str(), o.as_str())?,
+                ))
+            })
+            .collect();
+        Ok(Self {
+            tenant,
+            tenant_keys,
+            epochs,
+            epoch,
+            pairwise,
+            signing,
+        })
+    }
+
+    /// The network the keys belong to.
+    pub(crate) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// The key that signs receipts and tokens.
+    pub(crate) const fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The key that signs the checkpoints of a log.
+    pub(crate) fn log_signing(&self, log: &str) -> Option<SigningKey> {
+        self.tenant_keys.log_signing(log).ok().flatten()
+    }
+
+    /// The blind index to store for an identifier.
+    pub(crate) fn blind_index(&self, scheme: &SchemeId, value: &str) -> Option<(u8, [u8; 16])> {
+        self.tenant_keys.blind_index(scheme.as_str(), value)
+    }
+
+    /// The blind indexes an identifier may be stored under.
+    pub(crate) fn blind_indexes(&self, scheme: &SchemeId, value: &str) -> Vec<[u8; 16]> {
+        self.tenant_keys
+            .blind_indexes(scheme.as_str(), value)
+            .into_iter()
+            .map(|(_, index)| index)
+            .collect()
+    }
+
+    /// The pseudonym by which a system knows a person of a library.
+    pub(crate) fn pairwise(
+        &self,
+        system: &SystemId,
+        organisation: &OrganisationId,
+        person: PersonId,
+    ) -> String {
+        let key = self.pairwise.get(&(system.clone(), organisation.clone()));
+        let made = match key {
+            Some(key) => key.pseudonym(person.as_bytes()),
+            // A system or library that came with a later catalogue.
+            None => match self.tenant_keys.pairwise(system.as_str(), organisation.as_str()) {
+                Some(key) => key.pseudonym(person.as_bytes()),
+                None => return String::new(),
+            },
+        };
+        made.unwrap_or_default()
+    }
+
+    /// The person behind a pseudonym of a system at a library; `None`, without saying why, for any other text.
+    pub(crate) fn open_pairwise(
+        &self,
+        system: &SystemId,
+        organisation: &OrganisationId,
+        text: &str,
+    ) -> Option<PersonId> {
+        let cached = self.pairwise.get(&(system.clone(), organisation.clone()));
+        let opened = cached.and_then(|key| key.open(text)).or_else(|| {
+            let key = self
+                .tenant_keys
+                .pairwise_of(system.as_str(), organisation.as_str(), text)?;
+            key.open(text)
+        })?;
+        Some(PersonId::from_bytes(opened))
+    }
+
+    /// Seals a link token.
+    pub(crate) fn seal_token(&self, label: &str, nonce: [u8; 12], payload: &[u8]) -> Option<String> {
+        self.tenant_keys.seal_token(label, nonce, payload).ok().flatten()
+    }
+
+    /// Opens a link token.
+    pub(crate) fn open_token(&self, label: &str, text: &str) -> Option<Vec<u8>> {
+        self.tenant_keys
+            .open_token(label, text)
+            .map(|bytes| bytes.to_vec())
+    }
+
+    /// A new person key, wrapped for storage.
+    pub(crate) fn new_person_key(
+        &self,
+        person: PersonId,
+        world: &dyn World,
+    ) -> Option<(PersonKeys, PersonKeyRow)> {
+        let key = PersonKey::generate(&|bytes| world.fill(bytes));
+        let epoch_key = self.epochs.get(&self.epoch)?;
+        let place = self.place(&person, PERSON_KEY_VERSION, self.epoch);
+        let wrapped = key.wrap(epoch_key, &place, random(world)).ok()?;
+        let stored = WrappedKey {
+            version: PERSON_KEY_VERSION,
+            epoch: self.epoch,
+            wrapped: wrapped.sealed,
+            kcv: wrapped.check_value,
+        };
+        let row = PersonKeyRow {
+            person_id: person,
+            key: stored,
+        };
+        Some((key.keys(), row))
+    }
+
+    /// The keys of a person from what is stored; `None` when the epoch key is gone or the key does not open.
+    pub(crate) fn person_keys(&self, person: PersonId, row: &WrappedKey) -> Option<PersonKeys> {
+        let wrapped = WrappedPersonKey {
+            sealed: row.wrapped.clone(),
+            check_value: row.kcv,
+        };
+        let place = self.place(&person, row.version, row.epoch);
+        let key = PersonKey::unwrap(self.epochs.get(&row.epoch)?, &place, &wrapped).ok()?;
+        Some(key.keys())
+    }
+
+    fn place<'a>(&'a self, person: &'a PersonId, key_version: u32, epoch: u64) -> PersonKeyPlace<'a> {
+        PersonKeyPlace {
+            tenant: &self.tenant,
+            person: person.as_bytes(),
+            key_version,
+            epoch,
+        }
+    }
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyring")
+            .field("tenant", &self.tenant)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_root(store: &Store, root: &RootKey) -> Result<(), KeyringError> {
+    use base64::Engine;
+    let ours = base64::engine::general_purpose::STANDARD.encode(root.check_value());
+    let stored = store.change("check_root_key", |tx| -> Result<String, StoreError> {
+        if let Some(stored) = tx.meta(ROOT_CHECK)? {
+            return Ok(stored);
+        }
+        tx.put_meta(ROOT_CHECK, &ours)?;
+        Ok(ours.clone())
+    })?;
+    if stored == ours {
+        Ok(())
+    } else {
+        Err(KeyringError::WrongRootKey)
+    }
+}
+
+fn tenant_keys(
+    store: &Store,
+    root: &RootKey,
+    tenant: &str,
+    names: &[KeyName],
+    world: &dyn World,
+) -> Result<TenantKeys, KeyringError> {
+    let rows = store.change(
+        "open_tenant_keys",
+        |tx| -> Result<Vec<TenantKeyRow>, StoreError> {
+            let mut rows = tx.tenant_keys()?;
+            for name in names {
+                let text = name.to_string();
+                if rows.iter().any(|row| row.name == text) {
+                    continue;
+                }
+                let key = Secret32::filled(&|bytes| world.fill(bytes));
+                let wrapped = root
+                    .wrap_tenant_key(tenant, name, 1, random(world), &key)
+                    .map_err(|_| StoreError::Misconfigured("a new key cannot be wrapped".into()))?;
+                let row = TenantKeyRow {
+                    name: text,
+                    version: 1,
+                    wrapped,
+                    state: "current".into(),
+                    created_at: world.now(),
+                };
+                tx.insert_tenant_key(&row)?;
+                rows.push(row);
+            }
+            Ok(rows)
+        },
+    )?;
+    let mut keys = TenantKeys::new();
+    for row in rows {
+        let unreadable = || KeyringError::Unreadable(row.name.clone());
+        let name = KeyName::parse(&row.name).ok_or_else(unreadable)?;
+        let version = u8::try_from(row.version).map_err(|_| unreadable())?;
+        let key = root
+            .unwrap_tenant_key(tenant, &name, version, &row.wrapped)
+            .map_err(|_| unreadable())?;
+        let standing = if row.state == "current" {
+            Standing::Current
+        } else {
+            Standing::Readable
+        };
+        keys.insert(name, version, standing, key);
+    }
+    Ok(keys)
+}
+
+fn epoch_keys(
+    store: &Store,
+    root: &RootKey,
+    tenant: &str,
+    world: &dyn World,
+) -> Result<(HashMap<u64, Secret32>, u64), KeyringError> {
+    let rows = store.change("open_epoch_keys", |tx| -> Result<Vec<EpochKeyRow>, StoreError> {
+        let rows = tx.epoch_keys()?;
+        if rows.iter().any(|row| row.wrapped.is_some()) {
+            return Ok(rows);
+        }
+        let epoch = rows.iter().map(|row| row.epoch).max().unwrap_or(0) + 1;
+        let key = Secret32::filled(&|bytes| world.fill(bytes));
+        let wrapped = root
+            .wrap_epoch_key(tenant, epoch, random(world), &key)
+            .map_err(|_| StoreError::Misconfigured("a new key cannot be wrapped".into()))?;
+        let created_at = world.now();
+        tx.insert_epoch_key(epoch, &wrapped, created_at)?;
+        let row = EpochKeyRow {
+            epoch,
+            wrapped: Some(wrapped),
+            created_at,
+            destroyed_at: None,
+        };
+        Ok(vec![row])
+    })?;
+    let mut keys = HashMap::new();
+    let mut newest = 0;
+    for row in rows {
+        let Some(wrapped) = row.wrapped else { continue };
+        let unreadable = || KeyringError::Unreadable(format!("epoch {}", row.epoch));
+        let epoch = row.epoch;
+        keys.insert(
+            epoch,
+            root.unwrap_epoch_key(tenant, epoch, &wrapped)
+                .map_err(|_| unreadable())?,
+        );
+        newest = newest.max(epoch);
+    }
+    Ok((keys, newest))
+}

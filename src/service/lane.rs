@@ -1,0 +1,307 @@
+//! The lane: one thread with one connection that commits many requests at once. While one batch commits, the next one
+//! fills; there is no timer. The rate grows with the load, and a lone request waits for its own commit only.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::call::Call;
+use super::catalogue;
+use super::refusal::Refusal;
+use super::shared::Shared;
+use super::work::{FreshPerson, NodeSequence, Stop, Subjects, Work};
+use crate::domain::ids::PersonId;
+use crate::store::{Session, Store, StoreError};
+use crate::world::random;
+
+/// Most requests in one transaction.
+const BATCH: usize = 1024;
+
+/// How often a batch is tried again when another node changed the same people meanwhile.
+const TRIES: usize = 8;
+
+/// A use case that goes through the lane. `act` may run more than once; only the run that is committed counts.
+pub(crate) trait Verb: Send + 'static {
+    /// What it answers.
+    type Answer: Send + 'static;
+
+    /// What it will look at.
+    fn subjects(&self, shared: &Shared, call: &Call, into: &mut Subjects);
+
+    /// How many people it may make.
+    fn fresh_people(&self) -> usize {
+        0
+    }
+
+    /// Does it.
+    fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Self::Answer, Stop>;
+}
+
+trait Job: Send {
+    fn subjects(&self, shared: &Shared, into: &mut Subjects);
+    fn fresh_people(&self) -> usize;
+    fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError>;
+    fn reply(self: Box<Self>, committed: Result<(), Refusal>);
+}
+
+struct Ticket<V: Verb> {
+    call: Call,
+    verb: V,
+    outcome: Option<Result<V::Answer, Refusal>>,
+    reply: oneshot::Sender<Result<V::Answer, Refusal>>,
+}
+
+impl<V: Verb> Job for Ticket<V> {
+    fn subjects(&self, shared: &Shared, into: &mut Subjects) {
+        self.verb.subjects(shared, &self.call, into);
+    }
+
+    fn fresh_people(&self) -> usize {
+        self.verb.fresh_people()
+    }
+
+    fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError> {
+        if self.reply.is_closed() {
+            // The caller gave up while this waited in the queue: nothing was recorded, and nothing will be.
+            self.outcome = Some(Err(Refusal::Unavailable));
+            return Ok(());
+        }
+        let mark = work.mark();
+        self.outcome = Some(match self.verb.act(&self.call, work) {
+            Ok(answer) => Ok(answer),
+            Err(Stop::Refused(refusal)) => {
+                work.roll_back(&mark);
+                Err(refusal)
+            }
+            Err(Stop::Store(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn reply(self: Box<Self>, committed: Result<(), Refusal>) {
+        let outcome = match committed {
+            Ok(()) => self.outcome.unwrap_or(Err(Refusal::Unavailable)),
+            Err(refusal) => Err(refusal),
+        };
+        // Nobody may be waiting any more; what is committed stays committed.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// What a lane has done, for metrics.
+#[derive(Debug, Default)]
+pub struct LaneFigures {
+    /// Requests waiting now.
+    pub waiting: AtomicUsize,
+    /// Batches committed.
+    pub batches: AtomicU64,
+    /// Requests committed.
+    pub requests: AtomicU64,
+}
+
+/// The way into a lane.
+pub(crate) struct Lane {
+    queue: std::sync::RwLock<Option<SyncSender<Box<dyn Job>>>>,
+    deadline: Duration,
+    figures: Arc<LaneFigures>,
+    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Lane {
+    /// Starts the thread.
+    pub(crate) fn start(
+        name: &str,
+        shared: &Arc<Shared>,
+        store: &Store,
+        queue: usize,
+        deadline: Duration,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(queue);
+        let figures = Arc::new(LaneFigures::default());
+        // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
+        let boot: [u8; 6] = random(&*shared.world);
+        let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
+        let runner = Runner {
+            shared: Arc::clone(shared),
+            store: store.clone(),
+            session: store.session(),
+            sequence: NodeSequence::new(format!("{}.{boot}.{name}", shared.node)),
+            spare: Vec::new(),
+            figures: Arc::clone(&figures),
+        };
+        let thread = std::thread::Builder::new()
+            .name(format!("lane-{name}"))
+            .spawn(move || runner.run(&receiver))?;
+        Ok(Self {
+            queue: std::sync::RwLock::new(Some(sender)),
+            deadline,
+            figures,
+            thread: std::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Hands a request in and waits for its commit.
+    pub(crate) async fn submit<V: Verb>(&self, call: &Call, verb: V) -> Result<V::Answer, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let ticket: Box<dyn Job> = Box::new(Ticket {
+            call: call.clone(),
+            verb,
+            outcome: None,
+            reply,
+        });
+        self.enqueue(ticket)?;
+        match tokio::time::timeout(self.deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            // Not in time, or the lane ended: whether it was recorded is unknown, and unknown is never a permit.
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+
+    fn enqueue(&self, ticket: Box<dyn Job>) -> Result<(), Refusal> {
+        let queue = self.queue.read().map_err(|_| Refusal::Unavailable)?;
+        let sender = queue.as_ref().ok_or(Refusal::Unavailable)?;
+        // Counted before it is sent, so that the lane never counts it out first.
+        self.figures.waiting.fetch_add(1, Ordering::Relaxed);
+        sender.try_send(ticket).map_err(|error| {
+            self.figures.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => Refusal::Busy,
+                TrySendError::Disconnected(_) => Refusal::Unavailable,
+            }
+        })
+    }
+
+    /// What the lane has done.
+    pub(crate) fn figures(&self) -> &LaneFigures {
+        &self.figures
+    }
+
+    /// Takes nothing more, finishes what was taken, and ends the thread.
+    pub(crate) fn stop(&self) {
+        if let Ok(mut queue) = self.queue.write() {
+            *queue = None;
+        }
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Runner {
+    shared: Arc<Shared>,
+    store: Store,
+    session: Session,
+    sequence: NodeSequence,
+    spare: Vec<FreshPerson>,
+    figures: Arc<LaneFigures>,
+}
+
+impl Runner {
+    fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
+        loop {
+            let first = match queue.recv_timeout(Duration::from_secs(60)) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut batch = vec![first];
+            batch.extend(queue.try_iter().take(BATCH - 1));
+            self.figures.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+            self.process(batch);
+        }
+    }
+
+    fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let mut outcome = Err(StoreError::Unavailable("not tried".into()));
+        for _ in 0..TRIES {
+            outcome = self.attempt(&mut batch);
+            if !matches!(outcome, Err(StoreError::Conflict { .. })) {
+                break;
+            }
+        }
+        match outcome {
+            Ok(()) => {
+                self.figures.batches.fetch_add(1, Ordering::Relaxed);
+                self.figures
+                    .requests
+                    .fetch_add(u64::try_from(batch.len()).unwrap_or(0), Ordering::Relaxed);
+                batch.into_iter().for_each(|job| job.reply(Ok(())));
+            }
+            // One request that cannot be done must not take the others with it.
+            Err(error) if batch.len() > 1 && !is_outage(&error) => {
+                batch.into_iter().for_each(|job| self.process(vec![job]));
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "a batch could not be committed; its callers are told so");
+                batch
+                    .into_iter()
+                    .for_each(|job| job.reply(Err(Refusal::Unavailable)));
+            }
+        }
+    }
+
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        self.prepare_people(batch.iter().map(|job| job.fresh_people()).sum())?;
+        let Self {
+            shared,
+            session,
+            sequence,
+            spare,
+            ..
+        } = self;
+        let used = session.change("lane", |tx| -> Result<usize, StoreError> {
+            catalogue::refresh(shared, tx)?;
+            let mut subjects = Subjects::default();
+            batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
+            let policies = shared.policies.load_full();
+            let mut work = Work::begin(shared, policies, tx, spare, &subjects)?;
+            for job in batch.iter_mut() {
+                job.run(&mut work)?;
+            }
+            let used = work.used_spares();
+            work.finish(sequence)?;
+            Ok(used)
+        })?;
+        spare.drain(..used.min(spare.len()));
+        Ok(())
+    }
+
+    /// Keys of people to come are stored before the transaction that makes the people: the key store is another
+    /// database, and a key that belongs to nobody harms nobody, while a person without a key could not be read.
+    fn prepare_people(&mut self, needed: usize) -> Result<(), StoreError> {
+        if self.spare.len() >= needed {
+            return Ok(());
+        }
+        let (mut rows, mut fresh) = (Vec::new(), Vec::new());
+        for _ in self.spare.len()..needed {
+            let id = PersonId::from_bytes(random(&*self.shared.world));
+            let made = self.shared.keys.new_person_key(id, &*self.shared.world);
+            let (keys, row) = made.ok_or(StoreError::Corrupt)?;
+            rows.push(row);
+            fresh.push(FreshPerson {
+                id,
+                keys: Arc::new(keys),
+            });
+        }
+        self.store.add_person_keys(&rows)?;
+        self.spare.extend(fresh);
+        Ok(())
+    }
+}
+
+const fn is_outage(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(_) | StoreError::Full | StoreError::NotYetDurable(_)
+    )
+}

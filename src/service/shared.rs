@@ -1,0 +1,46 @@
+//! What every request shares: catalogue, keys, clock and names.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::keys::Keyring;
+use crate::domain::ids::PurposeId;
+use crate::policy::catalogue::{Catalogue, PurposeEntry};
+use crate::world::World;
+
+/// The client name of Akkoord's own acts; no outside client can have it.
+pub const OWN_CLIENT: &str = "akkoord";
+
+/// The identifier scheme of magic test subjects.
+pub const TEST_SCHEME: &str = "test";
+
+/// The catalogue in force with everything that was ever published.
+#[derive(Debug)]
+pub struct Policies {
+    /// Its place in the sequence of catalogues; grows by one.
+    pub sequence: u64,
+    /// In force.
+    pub current: Arc<Catalogue>,
+    /// Every purpose version that was ever in force.
+    pub versions: HashMap<(PurposeId, u32), Arc<PurposeEntry>>,
+}
+
+/// What every request shares.
+pub(crate) struct Shared {
+    pub(crate) policies: ArcSwap<Policies>,
+    pub(crate) keys: Keyring,
+    pub(crate) world: Arc<dyn World>,
+    pub(crate) node: String,
+    pub(crate) public_base: String,
+    pub(crate) test_subjects: bool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,258 @@
+//! One unit of work: many requests, one transaction. Everything is read up front, decided in memory, staged, and
+//! written at the end in a handful of statements; a request that is refused leaves nothing behind.
+
+mod people;
+mod staged;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) use people::{Circumstances, Found, Person, PersonState, open_event};
+use staged::Staged;
+pub(crate) use staged::{Log, NodeSequence};
+
+use super::call::Call;
+use super::refusal::{Forbidden, Refusal};
+use super::shared::{OWN_CLIENT, Policies, Shared};
+use crate::crypto::PersonKeys;
+use crate::domain::ids::{OrganisationId, PersonId};
+use crate::domain::moment::Moment;
+use crate::policy::catalogue::Catalogue;
+use crate::store::{IdempotencyRow, StoreError, Tx};
+
+/// A person key that is stored already and belongs to nobody yet.
+pub(crate) struct FreshPerson {
+    pub(crate) id: PersonId,
+    pub(crate) keys: Arc<PersonKeys>,
+}
+
+/// Why a unit of work could not go on. A refusal concerns one request; a store error all of them.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a request will look at; read for the whole batch in a few statements.
+#[derive(Debug, Default)]
+pub(crate) struct Subjects {
+    pub(crate) blind_indexes: Vec<[u8; 16]>,
+    pub(crate) people: Vec<PersonId>,
+    pub(crate) idempotency: Vec<(String, [u8; 32])>,
+}
+
+/// The work at hand.
+pub(crate) struct Work<'w, 'tx> {
+    pub(crate) shared: &'w Shared,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) now: Moment,
+    tx: &'w mut Tx<'tx>,
+    random: Random<'w>,
+    people: HashMap<PersonId, Person>,
+    /// What a blind index leads to; absent means not looked up yet.
+    index: HashMap<[u8; 16], Option<PersonId>>,
+    idempotency: HashMap<(String, [u8; 32]), IdempotencyRow>,
+    spare: &'w [FreshPerson],
+    used: usize,
+    staged: Staged,
+    undo: Vec<Person>,
+    about: Option<PersonId>,
+}
+
+/// A point to go back to when a request is refused half-way.
+pub(crate) struct Mark {
+    staged: staged::Lengths,
+    used: usize,
+}
+
+impl<'w, 'tx> Work<'w, 'tx> {
+    /// Begins work in a transaction and reads what the requests will look at.
+    pub(crate) fn begin(
+        shared: &'w Shared,
+        policies: Arc<Policies>,
+        tx: &'w mut Tx<'tx>,
+        spare: &'w [FreshPerson],
+        subjects: &Subjects,
+    ) -> Result<Self, StoreError> {
+        let mut work = Self {
+            shared,
+            policies,
+            now: shared.world.now(),
+            tx,
+            random: Random::new(shared),
+            people: HashMap::new(),
+            index: HashMap::new(),
+            idempotency: HashMap::new(),
+            spare,
+            used: 0,
+            staged: Staged::default(),
+            undo: Vec::new(),
+            about: None,
+        };
+        work.read(subjects)?;
+        Ok(work)
+    }
+
+    fn read(&mut self, subjects: &Subjects) -> Result<(), StoreError> {
+        let mut ids = subjects.people.clone();
+        if !subjects.idempotency.is_empty() {
+            let keys: Vec<(&str, [u8; 32])> = subjects
+                .idempotency
+                .iter()
+                .map(|(c, k)| (c.as_str(), *k))
+                .collect();
+            for row in self.tx.find_idempotency(&keys)? {
+                ids.extend(row.person_id);
+                self.idempotency
+                    .insert((row.client_id.clone(), row.key_hash), row);
+            }
+        }
+        self.read_by_blind_index(&subjects.blind_indexes)?;
+        self.read_by_id(&ids)
+    }
+
+    /// The catalogue in force.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.policies.current
+    }
+
+    /// The transaction, for the rare statement that is not staged.
+    pub(crate) fn tx(&mut self) -> &mut Tx<'tx> {
+        self.tx
+    }
+
+    /// Unpredictable bytes.
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        self.random.bytes()
+    }
+
+    /// Where to go back to.
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.undo.clear();
+        self.about = None;
+        Mark {
+            staged: self.staged.lengths(),
+            used: self.used,
+        }
+    }
+
+    /// Forgets everything since the mark.
+    pub(crate) fn roll_back(&mut self, mark: &Mark) {
+        for person in self.undo.drain(..).rev() {
+            self.people.insert(person.id, person);
+        }
+        for person in self.staged.truncate(&mark.staged) {
+            self.people.remove(&person);
+        }
+        self.index
+            .retain(|_, found| found.is_none_or(|id| self.people.contains_key(&id)));
+        self.used = mark.used;
+    }
+
+    /// How many of the spare person keys were taken.
+    pub(crate) const fn used_spares(&self) -> usize {
+        self.used
+    }
+
+    /// Refuses a caller whose system does not work for a library.
+    pub(crate) fn require_organisation(
+        &self,
+        call: &Call,
+        organisation: &OrganisationId,
+    ) -> Result<(), Refusal> {
+        let system = self.catalogue().systems.get(&call.principal.system);
+        let served = system.is_some_and(|system| system.serves(organisation));
+        if served && self.catalogue().organisations.contains_key(organisation) {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden(Forbidden::Organisation))
+        }
+    }
+
+    /// What was answered before to an idempotency key.
+    pub(crate) fn earlier_answer(&self, client: &str, key: [u8; 32]) -> Option<&IdempotencyRow> {
+        self.idempotency.get(&(client.to_owned(), key))
+    }
+
+    /// Remembers the answer to an idempotency key, for later requests in the same batch and for good.
+    pub(crate) fn remember_answer(&mut self, row: IdempotencyRow) {
+        self.idempotency
+            .insert((row.client_id.clone(), row.key_hash), row.clone());
+        self.staged.idempotency.push(row);
+    }
+
+    /// The person the request turned out to be about.
+    pub(crate) const fn about(&self) -> Option<PersonId> {
+        self.about
+    }
+
+    /// Whether a call is Akkoord's own.
+    pub(crate) fn is_own(call: &Call) -> bool {
+        call.principal.client == OWN_CLIENT
+    }
+
+    /// Writes everything that was staged. After this the work is over.
+    pub(crate) fn finish(mut self, sequence: &mut NodeSequence) -> Result<(), StoreError> {
+        let Staged { new_people, .. } = &self.staged;
+        if !new_people.is_empty() {
+            let rows: Vec<_> = new_people
+                .iter()
+                .filter_map(|id| self.people.get(id))
+                .map(|p| p.row(self.shared, self.now))
+                .collect();
+            self.tx.insert_people(&rows)?;
+        }
+        if !self.staged.new_identifiers.is_empty() {
+            self.tx.insert_identifiers(&self.staged.new_identifiers)?;
+        }
+        self.write_records()?;
+        self.staged.write(self.tx, sequence, self.now)
+    }
+}
+
+/// Bytes from the world, fetched many at a time.
+struct Random<'w> {
+    shared: &'w Shared,
+    buffer: [u8; 1024],
+    next: usize,
+}
+
+impl<'w> Random<'w> {
+    const fn new(shared: &'w Shared) -> Self {
+        Self {
+            shared,
+            buffer: [0; 1024],
+            next: 1024,
+        }
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut out = [0; N];
+        if let Some(ready) = self.buffer.get_mut(self.next..self.next + N) {
+            out.copy_from_slice(ready);
+            // A byte that was given out is never given again.
+            ready.fill(0);
+            self.next += N;
+            return out;
+        }
+        if N > self.buffer.len() {
+            self.shared.world.fill(&mut out);
+            return out;
+        }
+        self.shared.world.fill(&mut self.buffer);
+        self.next = 0;
+        self.bytes()
+    }
+}
