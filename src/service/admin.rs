@@ -26,9 +26,20 @@ impl Verb for RecordAdmin {
         let id = EntryId::from_bytes(work.random());
         let node = work.shared.node.as_str();
         let version = policies.current.version.as_str();
-        let mut leaf = Leaf::new(self.kind, id, work.now.millis(), &call.principal.system, node, version);
+        let mut leaf = Leaf::new(
+            self.kind,
+            id,
+            work.now.millis(),
+            &call.principal.system,
+            node,
+            version,
+        );
         leaf.outcome = Some("ok".into());
-        leaf.extra = self.facts.iter().map(|(name, fact)| (Word::from(*name), fact.as_str().into())).collect();
+        leaf.extra = self
+            .facts
+            .iter()
+            .map(|(name, fact)| (Word::from(*name), fact.as_str().into()))
+            .collect();
         Ok(work.stage_admin_leaf(&leaf))
     }
 }
@@ -42,7 +53,10 @@ impl Service {
         kind: &'static str,
         facts: &[(&'static str, String)],
     ) -> Result<[u8; 32], Refusal> {
-        let verb = RecordAdmin { kind, facts: facts.iter().cloned().collect() };
+        let verb = RecordAdmin {
+            kind,
+            facts: facts.iter().cloned().collect(),
+        };
         self.0.checks.submit(call, verb).await
     }
 }
