@@ -483,3 +483,6 @@ impl From<StoreError> for Refusal {
         Self::Unavailable
     }
 }
+
+#[cfg(test)]
+mod tests;
