@@ -23,7 +23,7 @@ impl Verb for RecordAdmin {
 
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<[u8; 32], Stop> {
         let policies = std::sync::Arc::clone(&work.policies);
-        let id = EntryId::from_bytes(work.random());
+        let id = EntryId::from_bytes(work.dated_id());
         let node = work.shared.node.as_str();
         let version = policies.current.version.as_str();
         let mut leaf = Leaf::new(

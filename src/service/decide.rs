@@ -164,7 +164,7 @@ fn record(
     verdict: Verdict,
 ) -> Result<Decided, Stop> {
     let question = &decide.question;
-    let id = DecisionId::from_bytes(work.random());
+    let id = DecisionId::from_bytes(work.dated_id());
     let policies = std::sync::Arc::clone(&work.policies);
     let version = policies.current.version.clone();
     let shared = work.shared;

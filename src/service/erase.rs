@@ -24,7 +24,7 @@ impl Verb for EraseNow {
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<EventId, Stop> {
         let found = work.person(self.person)?.ok_or(Refusal::NotFound)?.clone();
         let keys = found.keys.clone().ok_or(Refusal::NotFound)?;
-        let id = EventId::from_bytes(work.random());
+        let id = EventId::from_bytes(work.dated_id());
         let version = work.catalogue().version.clone();
         let node = work.shared.node.as_str();
         let leaf = Leaf::new(

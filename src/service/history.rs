@@ -99,7 +99,7 @@ impl FetchReceipt {
         let Change::Consent(act) = &event.change else {
             return Err(Refusal::NotFound.into());
         };
-        let leaf_hash = work.leaf_hash_of(row.person_id, event.id)?;
+        let leaf_hash = work.leaf_hash_of(&event)?;
         Ok(receipt(call, work, row.person_id, &event, act, leaf_hash))
     }
 }

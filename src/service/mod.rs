@@ -15,6 +15,7 @@ mod merge;
 mod once;
 mod people;
 pub mod refusal;
+pub mod search;
 pub mod shared;
 mod unsubscribe;
 pub mod verbs;
@@ -35,6 +36,7 @@ pub use self::lane::LaneFigures;
 use self::lane::{Lane, Verb};
 use self::once::Once;
 use self::refusal::Refusal;
+use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
 use self::shared::{Policies, Shared};
 use self::unsubscribe::{Link, Unsubscribe};
 use self::verbs::*;
@@ -423,6 +425,16 @@ impl Service {
     /// Reads a receipt again.
     pub async fn receipt(&self, call: &Call, verb: FetchReceipt) -> Result<Receipt, Refusal> {
         self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// Searches an audit log.
+    pub async fn search_entries(&self, call: &Call, verb: SearchEntries) -> Result<FoundEntries, Refusal> {
+        self.read(call, move |call, work| verb.read(call, work)).await
+    }
+
+    /// What was asked and recorded about one person; looking is itself recorded before it is answered.
+    pub async fn search_person(&self, call: &Call, verb: SearchPerson) -> Result<Vec<FoundEntry>, Refusal> {
+        self.0.checks.submit(call, verb).await
     }
 
     /// What an unsubscribe link is about. Looking changes nothing.

@@ -138,6 +138,12 @@ impl<'w, 'tx> Work<'w, 'tx> {
         self.random.bytes()
     }
 
+    /// The id of an entry: its time in milliseconds, then 80 unpredictable bits. The time finds the entry again, and is
+    /// no secret: it stands in the line.
+    pub(crate) fn dated_id(&mut self) -> [u8; 16] {
+        dated_id(self.now, self.random())
+    }
+
     /// Where to go back to.
     pub(crate) fn mark(&mut self) -> Mark {
         self.undo.clear();
@@ -220,6 +226,25 @@ impl<'w, 'tx> Work<'w, 'tx> {
         self.write_records()?;
         self.staged.write(self.tx, sequence, self.now)
     }
+}
+
+fn dated_id(at: Moment, random: [u8; 10]) -> [u8; 16] {
+    let [_, _, time @ ..] = at.millis().to_be_bytes();
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(time.into_iter().chain(random)) {
+        *to = from;
+    }
+    id
+}
+
+/// The millisecond in which an entry was made, from its id.
+pub(crate) fn dated(id: [u8; 16]) -> (Moment, Moment) {
+    let [a, b, c, d, e, f, ..] = id;
+    let micros = i64::from_be_bytes([0, 0, a, b, c, d, e, f]).saturating_mul(1_000);
+    (
+        Moment::from_micros(micros),
+        Moment::from_micros(micros.saturating_add(999)),
+    )
 }
 
 /// Bytes from the world, fetched many at a time.

@@ -253,7 +253,7 @@ impl Tx<'_> {
     }
 }
 
-type BatchColumns = (
+pub(super) type BatchColumns = (
     audit_batch::node,
     audit_batch::node_seq,
     audit_batch::start_index,
@@ -263,7 +263,7 @@ type BatchColumns = (
     audit_batch::created_at,
 );
 
-const BATCH: BatchColumns = (
+pub(super) const BATCH: BatchColumns = (
     audit_batch::node,
     audit_batch::node_seq,
     audit_batch::start_index,

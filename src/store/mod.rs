@@ -5,6 +5,7 @@
 //! the methods of [`Tx`], which stand with their tables.
 
 mod audit_rows;
+mod audit_search;
 mod catalogue;
 mod clients;
 mod columns;
@@ -27,6 +28,7 @@ mod statistics;
 mod tx;
 
 pub use audit_rows::{AuditBatch, LogRow, PrivateEntry, StoredBatch};
+pub use audit_search::SearchFrom;
 pub use catalogue::CatalogueRow;
 pub use clients::ClientRow;
 pub use engine::{Observer, Outcome, Session, Store, StoreOptions};

@@ -334,7 +334,7 @@ impl Work<'_, '_> {
         circumstances: Circumstances<'_>,
         change: Change,
     ) -> Result<EventId, Stop> {
-        let id = EventId::from_bytes(self.random());
+        let id = EventId::from_bytes(self.dated_id());
         let event = Event {
             id,
             organisation: circumstances.organisation.clone(),
@@ -437,25 +437,17 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// The hash of the leaf of an event: found among the person's own entries, and compared with the line itself.
-    pub(crate) fn leaf_hash_of(
-        &mut self,
-        person: PersonId,
-        event: EventId,
-    ) -> Result<Option<[u8; 32]>, StoreError> {
-        for entry in self.tx.audit_private_of(person)? {
-            if entry.log != super::Log::Consent.as_str() {
-                continue;
-            }
-            let batches = self
-                .tx
-                .batches_of_node(&entry.log, &entry.node, entry.node_seq, 1)?;
-            let Some(batch) = batches.first() else { continue };
-            let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
-            let offset = usize::try_from(entry.off).map_err(|_| StoreError::Corrupt)?;
-            let Some(line) = lines.get(offset) else { continue };
-            if Leaf::parse(line).is_ok_and(|leaf| leaf.id == event.into()) {
-                return Ok(Some(leaf_hash(line)));
+    /// The hash of the leaf of an event: batches carry the time of their events.
+    pub(crate) fn leaf_hash_of(&mut self, event: &Event) -> Result<Option<[u8; 32]>, StoreError> {
+        let at = event.recorded_at;
+        for batch in self
+            .tx
+            .batches_between(super::Log::Consent.as_str(), at, at, None, u32::MAX)?
+        {
+            for line in bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)? {
+                if Leaf::parse(line).is_ok_and(|leaf| leaf.id == event.id.into()) {
+                    return Ok(Some(leaf_hash(line)));
+                }
             }
         }
         Ok(None)

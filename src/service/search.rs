@@ -1,0 +1,354 @@
+//! Search the audit logs: by time, system, library, purpose, outcome and reason; one entry by its id; and, with a reason
+//! that is itself recorded, what was asked about one person.
+
+use std::collections::BTreeMap;
+
+use super::call::{Call, Scope};
+use super::keys::LOGS;
+use super::lane::Verb;
+use super::people::look_at_pairwise;
+use super::refusal::{Invalid, Refusal};
+use super::shared::Shared;
+use super::work::{Log, Stop, Subjects, Work, dated};
+use crate::audit::bundle;
+use crate::audit::leaf::{EntryId, Leaf, leaf_hash};
+use crate::audit::private::{AuditKeys, PrivatePlace};
+use crate::domain::decision::{Effect, ReasonCode};
+use crate::domain::ids::{OrganisationId, PurposeId, SystemId};
+use crate::domain::moment::Moment;
+use crate::domain::personal::Personal;
+use crate::store::{SearchFrom, StoreError, StoredBatch};
+
+/// How many batches are read at a time.
+const STEP: u32 = 256;
+
+/// How many entries are looked at for one page: a search for something rare answers with a cursor instead of for ever.
+const LOOK_AT: usize = 200_000;
+
+/// What to search for; what is absent is not looked at.
+#[derive(Debug, Clone)]
+pub struct SearchEntries {
+    /// `consent`, `decision` or `admin`.
+    pub log: String,
+    /// Not before.
+    pub from: Moment,
+    /// Not after.
+    pub to: Moment,
+    /// The calling system.
+    pub system: Option<SystemId>,
+    /// The library.
+    pub organisation: Option<OrganisationId>,
+    /// The purpose.
+    pub purpose: Option<PurposeId>,
+    /// Permit or deny.
+    pub outcome: Option<Effect>,
+    /// A reason code, decisive or not.
+    pub reason: Option<ReasonCode>,
+    /// One entry.
+    pub id: Option<EntryId>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// At most this many, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// An entry as found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEntry {
+    /// The log.
+    pub log: String,
+    /// The leaf.
+    pub leaf: Leaf<'static>,
+    /// Its hash.
+    pub leaf_hash: [u8; 32],
+    /// Its index in the log, once it is in the tree.
+    pub index: Option<u64>,
+    /// The private part, where it was asked for and can be opened.
+    pub private: Option<Personal<String>>,
+}
+
+/// A page of entries, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundEntries {
+    /// Entries.
+    pub items: Vec<FoundEntry>,
+    /// Where the next page begins; absent at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// What was asked and recorded about one person.
+#[derive(Debug, Clone)]
+pub struct SearchPerson {
+    /// Pairwise id.
+    pub person_id: String,
+    /// Why the officer looks; recorded, sealed for the person.
+    pub reason: Personal<String>,
+    /// Whether to open the private parts.
+    pub open: bool,
+    /// At most this many, newest first.
+    pub limit: usize,
+}
+
+impl SearchEntries {
+    /// Reads only.
+    pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<FoundEntries, Stop> {
+        call.require(Scope::AuditRead)?;
+        if !LOGS.contains(&self.log.as_str()) {
+            let detail = "the log is one of consent, decision, admin";
+            return Err(Refusal::from(Invalid::new("/log", "unknown-log", detail)).into());
+        }
+        let (from, to) = self.span();
+        let mut place = self.cursor.as_deref().map(Cursor::parse).transpose()?;
+        let (mut items, mut looked) = (Vec::new(), 0_usize);
+        loop {
+            let before = place.as_ref().map(|cursor| cursor.batch.clone());
+            // The batch the cursor is in was not finished: it is read again, and its first entries are skipped.
+            let batches = match &place {
+                Some(cursor) if cursor.skip > 0 => {
+                    let at = cursor.batch.created_at;
+                    let same = work.tx().batches_between(&self.log, at, at, None, u32::MAX)?;
+                    let own =
+                        |b: &StoredBatch| b.node == cursor.batch.node && b.node_seq == cursor.batch.node_seq;
+                    same.into_iter().filter(own).collect()
+                }
+                _ => work
+                    .tx()
+                    .batches_between(&self.log, from, to, before.as_ref(), STEP)?,
+            };
+            if batches.is_empty() {
+                return Ok(FoundEntries {
+                    items,
+                    next_cursor: None,
+                });
+            }
+            for batch in &batches {
+                let skip = place.as_ref().map_or(0, |cursor| cursor.skip);
+                let batch_place = SearchFrom {
+                    created_at: batch.created_at,
+                    node: batch.node.clone(),
+                    node_seq: batch.node_seq,
+                };
+                let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
+                for (done, (offset, line)) in lines.iter().enumerate().rev().enumerate().skip(skip) {
+                    let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
+                    if self.wants(&leaf) && may_see(call, work, &leaf) {
+                        items.push(found(&self.log, batch, offset, line, leaf));
+                    }
+                    looked += 1;
+                    if items.len() >= self.limit || looked >= LOOK_AT {
+                        let next = Cursor {
+                            batch: batch_place,
+                            skip: done + 1,
+                            of: lines.len(),
+                        };
+                        return Ok(FoundEntries {
+                            items,
+                            next_cursor: Some(next.to_text()),
+                        });
+                    }
+                }
+                place = Some(Cursor {
+                    batch: batch_place,
+                    skip: 0,
+                    of: lines.len(),
+                });
+            }
+        }
+    }
+
+    /// An entry's id says when it was made.
+    fn span(&self) -> (Moment, Moment) {
+        match self.id {
+            None => (self.from, self.to),
+            Some(id) => {
+                let (first, last) = dated(*id.as_bytes());
+                (first.max(self.from), last.min(self.to))
+            }
+        }
+    }
+
+    fn wants(&self, leaf: &Leaf<'_>) -> bool {
+        fn same(wanted: Option<&str>, found: Option<&str>) -> bool {
+            wanted.is_none_or(|wanted| found == Some(wanted))
+        }
+        same(
+            self.system.as_ref().map(|s| s.as_str()),
+            Some(leaf.system.as_str()),
+        ) && same(
+            self.organisation.as_ref().map(|o| o.as_str()),
+            leaf.organisation.as_ref().map(|w| w.as_str()),
+        ) && same(
+            self.purpose.as_ref().map(|p| p.as_str()),
+            leaf.purpose.as_ref().map(|w| w.as_str()),
+        ) && same(
+            self.outcome.map(Effect::as_str),
+            leaf.outcome.as_ref().map(|w| w.as_str()),
+        ) && self
+            .reason
+            .is_none_or(|reason| leaf.reasons.iter().any(|found| found.as_str() == reason.as_str()))
+            && self.id.is_none_or(|id| leaf.id == id)
+    }
+}
+
+/// A reader sees the entries of the libraries it works for, and those of no library if it works for all (R50).
+fn may_see(call: &Call, work: &Work<'_, '_>, leaf: &Leaf<'_>) -> bool {
+    let Some(system) = work.catalogue().systems.get(&call.principal.system) else {
+        return false;
+    };
+    match leaf.organisation.as_ref().map(|word| word.as_str().parse()) {
+        Some(Ok(organisation)) => system.serves(&organisation),
+        Some(Err(_)) => false,
+        None => system.organisations.is_none(),
+    }
+}
+
+fn found(log: &str, batch: &StoredBatch, offset: usize, line: &[u8], leaf: Leaf<'static>) -> FoundEntry {
+    let start = batch.start_index.and_then(|start| u64::try_from(start).ok());
+    FoundEntry {
+        log: log.to_owned(),
+        leaf_hash: leaf_hash(line),
+        index: start.and_then(|start| start.checked_add(u64::try_from(offset).ok()?)),
+        leaf,
+        private: None,
+    }
+}
+
+/// Where a page ended: a batch, and how many of its entries were looked at.
+struct Cursor {
+    batch: SearchFrom,
+    skip: usize,
+    of: usize,
+}
+
+impl Cursor {
+    fn to_text(&self) -> String {
+        // A finished batch is left behind.
+        let skip = if self.skip >= self.of { 0 } else { self.skip };
+        format!(
+            "{}~{}~{}~{skip}",
+            self.batch.created_at.micros(),
+            self.batch.node,
+            self.batch.node_seq
+        )
+    }
+
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let wrong = || {
+            Invalid::new(
+                "/cursor",
+                "unknown-cursor",
+                "give the nextCursor of the page before, unchanged",
+            )
+        };
+        let mut parts = text.split('~');
+        let mut next = || parts.next().ok_or_else(wrong);
+        let created_at = Moment::from_micros(next()?.parse().map_err(|_| wrong())?);
+        let node = next()?.to_owned();
+        let node_seq = next()?.parse().map_err(|_| wrong())?;
+        let skip = next()?.parse().map_err(|_| wrong())?;
+        if parts.next().is_some() {
+            return Err(wrong().into());
+        }
+        Ok(Self {
+            batch: SearchFrom {
+                created_at,
+                node,
+                node_seq,
+            },
+            skip,
+            of: usize::MAX,
+        })
+    }
+}
+
+impl Verb for SearchPerson {
+    type Answer = Vec<FoundEntry>;
+
+    fn subjects(&self, shared: &Shared, call: &Call, into: &mut Subjects) {
+        look_at_pairwise(shared, call, &self.person_id, into);
+    }
+
+    fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Vec<FoundEntry>, Stop> {
+        call.require(Scope::AuditRead)?;
+        if self.reason.reveal().trim().is_empty() {
+            let detail = "say why you look up what is known about this person; the reason is recorded";
+            return Err(Refusal::from(Invalid::new("/reason", "required", detail)).into());
+        }
+        let (id, _) = work.find_pairwise(call, &self.person_id)?;
+        let person = work.member(id)?.clone();
+        let keys = person.keys.clone().ok_or(Refusal::NotFound)?;
+        let audit_keys = AuditKeys::derive(&keys);
+
+        let mut batches: BTreeMap<(String, String, u64), Option<StoredBatch>> = BTreeMap::new();
+        let mut items = Vec::new();
+        for entry in work.tx().audit_private_of(id)? {
+            let key = (entry.log.clone(), entry.node.clone(), entry.node_seq);
+            if !batches.contains_key(&key) {
+                let read = work
+                    .tx()
+                    .batches_of_node(&entry.log, &entry.node, entry.node_seq, 1)?;
+                batches.insert(key.clone(), read.into_iter().next());
+            }
+            let Some(Some(batch)) = batches.get(&key) else {
+                continue;
+            };
+            let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
+            let offset = usize::try_from(entry.off).map_err(|_| StoreError::Corrupt)?;
+            let line = lines.get(offset).ok_or(StoreError::Corrupt)?;
+            let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
+            if !may_see(call, work, &leaf) {
+                continue;
+            }
+            let place = PrivatePlace {
+                tenant: work.shared.keys.tenant(),
+                log: &entry.log,
+                person: id.as_bytes(),
+                key_version: entry.key_version,
+            };
+            let opened = match leaf.commitment.filter(|_| self.open) {
+                // What does not open or does not match its public line is an alarm, not an empty answer.
+                Some(pc) => Some(
+                    audit_keys
+                        .open(&place, leaf.id, &pc, &entry.sealed)
+                        .map_err(|_| StoreError::Corrupt)?,
+                ),
+                None => None,
+            };
+            let private = opened.map(|bytes| Personal::new(String::from_utf8_lossy(&bytes).into_owned()));
+            items.push(FoundEntry {
+                private,
+                ..found(&entry.log, batch, offset, line, leaf)
+            });
+        }
+        items.sort_by_key(|item| std::cmp::Reverse((item.leaf.millis, item.leaf.id.to_string())));
+        items.truncate(self.limit);
+        self.record(call, work, &person, &keys)?;
+        Ok(items)
+    }
+}
+
+impl SearchPerson {
+    /// Looking somebody up is itself recorded, with its reason, where the person can see it later (R72).
+    fn record(
+        &self,
+        call: &Call,
+        work: &mut Work<'_, '_>,
+        person: &super::work::Person,
+        keys: &crate::crypto::PersonKeys,
+    ) -> Result<(), Stop> {
+        let policies = std::sync::Arc::clone(&work.policies);
+        let id = EntryId::from_bytes(work.dated_id());
+        let node = work.shared.node.as_str();
+        let version = policies.current.version.as_str();
+        let kind = if self.open {
+            "audit.person-opened"
+        } else {
+            "audit.person-read"
+        };
+        let mut leaf = Leaf::new(kind, id, work.now.millis(), &call.principal.system, node, version);
+        leaf.outcome = Some("ok".into());
+        let private = serde_json::json!({ "reason": self.reason.reveal(), "client": call.principal.client });
+        work.stage_leaf_about(Log::Admin, person, keys, leaf, private.to_string().as_bytes())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! Reading the audit log back by time. Entries carry their time in their id, so this finds a single one too.
+
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::audit_rows::{BATCH, StoredBatch};
+use super::columns::int;
+use super::error::StoreError;
+use super::schema::audit_batch;
+use super::tx::Tx;
+use crate::domain::moment::Moment;
+
+/// Where a search goes on: just before this batch, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchFrom {
+    /// Its time.
+    pub created_at: Moment,
+    /// Its node.
+    pub node: String,
+    /// Its number.
+    pub node_seq: u64,
+}
+
+impl Tx<'_> {
+    /// Batches of a log written in a span of time (both ends included), newest first, `limit` at most.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn batches_between(
+        &mut self,
+        log: &str,
+        from: Moment,
+        to: Moment,
+        before: Option<&SearchFrom>,
+        limit: u32,
+    ) -> Result<Vec<StoredBatch>, StoreError> {
+        let (at, node, seq) = before.map_or((to.micros(), "", 0), |b| {
+            (
+                b.created_at.micros().min(to.micros()),
+                b.node.as_str(),
+                int(b.node_seq),
+            )
+        });
+        let first = before.is_none();
+        self.run(|connection| {
+            audit_batch::table
+                .filter(audit_batch::log.eq(log))
+                .filter(audit_batch::created_at.ge(from.micros()))
+                .filter(audit_batch::created_at.le(at))
+                .filter(
+                    audit_batch::created_at
+                        .lt(at)
+                        .or(audit_batch::node.lt(node))
+                        .or(audit_batch::node.eq(node).and(audit_batch::node_seq.lt(seq)))
+                        .or(first.into_sql::<Bool>()),
+                )
+                .order((
+                    audit_batch::created_at.desc(),
+                    audit_batch::node.desc(),
+                    audit_batch::node_seq.desc(),
+                ))
+                .limit(i64::from(limit))
+                .select(BATCH)
+                .load(connection)
+        })
+    }
+}
