@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod outward;
 pub mod policy;
 pub mod service;
 pub mod store;

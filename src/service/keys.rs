@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::access::TokenKeys;
 use crate::crypto::{
     KeyName, PairwiseKey, PersonKey, PersonKeyPlace, PersonKeys, RootKey, Secret32, SigningKey, Standing,
     TenantKeys, WrappedPersonKey,
@@ -105,6 +106,11 @@ impl Keyring {
     /// The key that signs receipts and tokens.
     pub(crate) const fn signing(&self) -> &SigningKey {
         &self.signing
+    }
+
+    /// The keys that sign and verify access tokens.
+    pub(crate) fn token_keys(&self) -> Result<TokenKeys, KeyringError> {
+        TokenKeys::of(&self.tenant_keys).ok_or_else(|| KeyringError::Unreadable(KeyName::Signing.to_string()))
     }
 
     /// The key that signs the checkpoints of a log.

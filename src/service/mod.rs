@@ -1,6 +1,7 @@
 //! The use cases. This room alone opens transactions; everything that is recorded goes through lanes that commit many
 //! requests at once (`lane`), in units of work that are decided in memory (`work`).
 
+pub mod access;
 mod admin;
 pub mod call;
 pub mod catalogue;
@@ -28,6 +29,9 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use self::access::issuer::IssuerMistake;
+use self::access::register::StoreRegister;
+use self::access::{Access, AccessOptions};
 use self::call::Call;
 use self::catalogue::CatalogueError;
 use self::erase::EraseNow;
@@ -81,6 +85,9 @@ pub enum StartError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeyringError),
+    /// Issuers of tokens.
+    #[error(transparent)]
+    Issuer(#[from] IssuerMistake),
     /// The node's name is no name.
     #[error("the node name must be 1 to 32 lower-case letters, digits and hyphens")]
     Node,
@@ -110,6 +117,7 @@ struct Inner {
     /// waits for a change that waits for another node.
     changes: Option<Lane>,
     readers: Semaphore,
+    access: Access,
 }
 
 impl std::fmt::Debug for Service {
@@ -124,8 +132,14 @@ impl std::fmt::Debug for Service {
 const READERS: usize = 64;
 
 impl Service {
-    /// Starts the service over an open store.
+    /// Starts the service over an open store; it lets in its own tokens only.
     pub fn start(options: ServiceOptions) -> Result<Self, StartError> {
+        let access = AccessOptions::new(options.public_base.clone());
+        Self::start_with(options, access)
+    }
+
+    /// Starts the service over an open store.
+    pub fn start_with(options: ServiceOptions, access: AccessOptions) -> Result<Self, StartError> {
         let node_fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         if !(1..=32).contains(&options.node.len()) || !options.node.bytes().all(node_fits) {
             return Err(StartError::Node);
@@ -133,6 +147,9 @@ impl Service {
         let world = options.world;
         let policies = catalogue::open(&options.store, &options.files, options.test_subjects, &*world)?;
         let keys = Keyring::open(&options.store, &options.root_key, &policies.current, &*world)?;
+        let token_keys = keys.token_keys()?;
+        let register = Arc::new(StoreRegister(options.store.clone()));
+        let access = Access::new(access, Arc::clone(&world), register, token_keys)?;
         let shared = Arc::new(Shared {
             policies: ArcSwap::from_pointee(policies),
             keys,
@@ -155,6 +172,7 @@ impl Service {
             checks,
             changes,
             readers,
+            access,
         })))
     }
 
@@ -220,7 +238,7 @@ impl Service {
 
     /// Our public keys as a JWK set (RFC 7517).
     pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": [self.keys().signing().public().jwk()] })
+        self.access().jwks()
     }
 
     /// The pseudonym by which a calling system knows a person at a library.

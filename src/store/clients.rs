@@ -16,7 +16,7 @@ pub struct ClientRow {
     pub system: String,
     /// What it may do, separated by spaces.
     pub scopes: String,
-    /// JSON array of hexadecimal SHA-256 of its secrets.
+    /// SHA-256 of its secrets and from when its tokens count, as JSON that `service` writes.
     pub secrets: String,
     /// Its public keys as JWKS, if it signs assertions.
     pub jwks: Option<String>,
@@ -100,13 +100,15 @@ impl Tx<'_> {
         })
     }
 
-    /// Writes all of a client but its id and when it was added; `false` when it is not there.
+    /// Writes all of a client but its id and when it was added; `false` when it is not there as it was last changed at
+    /// `seen`.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn update_client(&mut self, client: &ClientRow) -> Result<bool, StoreError> {
+    pub fn update_client(&mut self, client: &ClientRow, seen: Moment) -> Result<bool, StoreError> {
         let changed = self.run(|connection| {
-            diesel::update(oauth_client::table.find(&client.client_id))
+            let seen = oauth_client::changed_at.eq(seen.micros());
+            diesel::update(oauth_client::table.find(&client.client_id).filter(seen))
                 .set((
                     oauth_client::system.eq(&client.system),
                     oauth_client::scopes.eq(&client.scopes),

@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod access_clients;
+#[cfg(test)]
 mod cli_config;
 #[cfg(test)]
 mod cli_help;

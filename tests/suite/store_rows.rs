@@ -357,8 +357,9 @@ both_engines! {
         change(&store, |tx| tx.insert_client(&client)).unwrap();
         assert_eq!(conflict(change(&store, |tx| tx.insert_client(&client))), Some("oauth_client_pkey"));
         let changed = ClientRow { jwks: Some("{}".to_owned()), changed_at: NOW.plus_seconds(1), ..client.clone() };
-        assert_eq!(change(&store, |tx| tx.update_client(&changed)), Ok(true));
+        assert_eq!(change(&store, |tx| tx.update_client(&changed, NOW)), Ok(true));
         assert_eq!(store.read("read", |tx| tx.client("crm")), Ok(Some(changed.clone())));
+        assert_eq!(change(&store, |tx| tx.update_client(&client, NOW)), Ok(false), "somebody else was first");
         assert_eq!(store.read("read", |tx| tx.clients()), Ok(vec![changed]));
         change(&store, |tx| tx.use_assertion("crm", &[1; 32], NOW)).unwrap();
         assert_eq!(conflict(change(&store, |tx| tx.use_assertion("crm", &[1; 32], NOW))), Some("assertion_used_pkey"));
@@ -366,7 +367,7 @@ both_engines! {
         assert_eq!(change(&store, |tx| tx.sweep_assertions(NOW.plus_seconds(1))), Ok(2));
         assert_eq!(change(&store, |tx| tx.delete_client("crm")), Ok(true));
         assert_eq!(change(&store, |tx| tx.delete_client("crm")), Ok(false));
-        assert_eq!(change(&store, |tx| tx.update_client(&client)), Ok(false));
+        assert_eq!(change(&store, |tx| tx.update_client(&client, NOW)), Ok(false));
     }
 
     fn keys_of_network_epochs_and_people(engine) {

@@ -4,5 +4,6 @@
 pub mod engine;
 pub mod postgres;
 pub mod program;
+pub mod service;
 pub mod source;
 pub mod store;

@@ -1,0 +1,3 @@
+//! What the service fetches from outside; it implements traits that `service` declares.
+
+pub mod jwks;

@@ -1,0 +1,54 @@
+//! The service itself, with the shipped policies and a clock that the test turns.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use akkoord::crypto::{RootKey, Secret32};
+use akkoord::policy::load::read_folder;
+use akkoord::service::access::AccessOptions;
+use akkoord::service::{Service, ServiceOptions};
+use akkoord::store::{Store, StoreOptions};
+use akkoord::world::TurnedWorld;
+
+use super::engine::TestStorage;
+use super::store::NOW;
+
+/// Where the service of a test says that it is.
+pub const PUBLIC_BASE: &str = "https://akkoord.example";
+
+/// A clock that stands at [`NOW`].
+pub fn clock() -> Arc<TurnedWorld> {
+    Arc::new(TurnedWorld::starting(NOW))
+}
+
+/// A node of a service over this storage. Nodes of one storage are one service.
+pub fn node(storage: &TestStorage, world: &Arc<TurnedWorld>, name: &str) -> Service {
+    node_with(storage, world, name, AccessOptions::new(PUBLIC_BASE))
+}
+
+/// The same, with other settings of access.
+pub fn node_with(
+    storage: &TestStorage,
+    world: &Arc<TurnedWorld>,
+    name: &str,
+    access: AccessOptions,
+) -> Service {
+    let options = StoreOptions {
+        network: "bibliotheken-merwedeland".to_owned(),
+        ..super::store::options(storage)
+    };
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let options = ServiceOptions {
+        store: Store::open(options).unwrap(),
+        files: read_folder(&policies).unwrap(),
+        root_key: RootKey::new(Secret32::from_bytes([1; 32])),
+        world: Arc::clone(world) as _,
+        node: name.to_owned(),
+        public_base: PUBLIC_BASE.to_owned(),
+        test_subjects: true,
+        queue: 1024,
+        deadline: Duration::from_secs(10),
+    };
+    Service::start_with(options, access).unwrap()
+}
