@@ -55,6 +55,12 @@ impl Files {
         self.0.iter().map(|(file, text)| (file.as_str(), text.as_str()))
     }
 
+    /// The date that `network.toml` gives this catalogue, as written; `None` when it cannot be read.
+    pub fn date(&self) -> Option<String> {
+        let network: Parsed<NetworkFile> = Parsed::read(NETWORK, self.text(NETWORK)?).ok()?;
+        Some(network.value.version)
+    }
+
     /// SHA-256 over every path and text, each with its length before it, in hexadecimal.
     pub fn sha256(&self, sha256: Sha256<'_>) -> String {
         let mut bytes = b"akkoord-policies-v1\n".to_vec();

@@ -43,10 +43,11 @@ pub(crate) fn open(
     if !rows.is_empty() {
         return assemble(&rows, test_subjects);
     }
-    let catalogue = compile_files(files, "0", test_subjects).map_err(CatalogueError::Mistakes)?;
+    let version = numbered(&files.date().unwrap_or_default(), 1);
+    compile_files(files, &version, test_subjects).map_err(CatalogueError::Mistakes)?;
     let row = CatalogueRow {
         sequence: 1,
-        version: numbered(&catalogue.version, 1),
+        version,
         content: serde_json::to_string(files).map_err(|_| StoreError::Corrupt)?,
         proposed_by: super::shared::OWN_CLIENT.to_owned(),
         approved_by: None,

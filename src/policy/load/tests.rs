@@ -125,6 +125,8 @@ fn a_folder_is_read_as_it_is_written() {
     assert_eq!(files, folder());
     assert_eq!(files.sha256(&hash), folder().sha256(&hash));
     assert_ne!(files.sha256(&hash), unlocked().sha256(&hash));
+    assert_eq!(files.date().as_deref(), Some("2026-11-01"));
+    assert_eq!(Files::default().date(), None);
     let stored = serde_json::to_string(&files).unwrap();
     assert_eq!(serde_json::from_str::<Files>(&stored).unwrap(), files);
 
