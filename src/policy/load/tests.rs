@@ -150,7 +150,7 @@ fn a_folder_is_read_as_it_is_written() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever somebody types, the check answers with findings on lines that exist.
     #[test]
