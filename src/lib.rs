@@ -1,6 +1,7 @@
 //! Akkoord: consent and preference service for public-library networks. The rooms, in the order in which they may see
 //! each other; `docs/ARCHITECTURE.md` is the map and `tests/suite/rooms.rs` guards it.
 
+pub mod api;
 pub mod audit;
 pub mod cli;
 pub mod config;
@@ -11,4 +12,5 @@ pub mod policy;
 pub mod service;
 pub mod store;
 pub mod telemetry;
+pub mod web;
 pub mod world;

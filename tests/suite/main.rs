@@ -9,6 +9,8 @@ mod support;
 #[cfg(test)]
 mod access_clients;
 #[cfg(test)]
+mod api_document;
+#[cfg(test)]
 mod cli_config;
 #[cfg(test)]
 mod cli_help;

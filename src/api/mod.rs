@@ -1,0 +1,91 @@
+//! The face for systems: `/v1` as `openapi/v1.json` describes it, AuthZEN, unsubscribe links and the documentation.
+
+pub mod authzen;
+pub mod consents;
+pub mod decisions;
+pub mod docs;
+pub mod objections;
+pub mod openapi;
+pub mod page;
+pub mod people;
+pub mod preferences;
+pub mod purposes;
+pub mod reading;
+pub mod receipts;
+pub mod restrictions;
+mod schema;
+pub mod source_notices;
+pub mod unsubscribe;
+pub mod wire;
+
+use actix_web::http::Method;
+use actix_web::web::{self, PathConfig, ServiceConfig};
+use utoipa_actix_web::service_config::ServiceConfig as DescribedConfig;
+
+use crate::web::problem::{Kind, Problem};
+use crate::web::server::Face;
+
+/// This face, for [`crate::web::server::start`].
+pub fn face() -> Face {
+    let mut methods: Vec<(String, Vec<Method>)> = OUTSIDE
+        .iter()
+        .map(|(path, methods)| ((*path).to_owned(), methods.to_vec()))
+        .collect();
+    for (path, mut item) in openapi::document().paths.paths {
+        let known = openapi::operations(&mut item).filter_map(|(method, _)| method.parse().ok());
+        methods.push((format!("/v1{path}"), known.collect()));
+    }
+    Face { configure, methods }
+}
+
+/// Paths outside `/v1`.
+const OUTSIDE: [(&str, &[Method]); 6] = [
+    ("/u/{token}", &[Method::GET, Method::POST]),
+    ("/docs", &[Method::GET]),
+    ("/docs/{file}", &[Method::GET]),
+    ("/access/v1/evaluation", &[Method::POST]),
+    ("/access/v1/evaluations", &[Method::POST]),
+    ("/.well-known/authzen-configuration", &[Method::GET]),
+];
+
+fn configure(config: &mut ServiceConfig) {
+    config
+        .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()))
+        .service(web::scope("/v1").configure(|inner| v1(&mut DescribedConfig::new(inner))))
+        .service(unsubscribe::show)
+        .service(unsubscribe::act)
+        .service(docs::index)
+        .service(docs::file)
+        .service(authzen::evaluate_one)
+        .service(authzen::evaluate_many)
+        .service(authzen::configure_client);
+}
+
+/// Everything under `/v1`; each resource describes itself in the OpenAPI document.
+fn v1(config: &mut DescribedConfig<'_>) {
+    config
+        .service(decisions::decide)
+        .service(people::register)
+        .service(people::look_up)
+        .service(people::add_identifier)
+        .service(people::remove_identifier)
+        .service(people::link_guardian)
+        .service(people::unlink_guardian)
+        .service(people::merge)
+        .service(consents::record)
+        .service(consents::current)
+        .service(consents::history)
+        .service(receipts::read)
+        .service(receipts::check)
+        .service(objections::make)
+        .service(objections::lift)
+        .service(restrictions::restrict)
+        .service(restrictions::lift)
+        .service(source_notices::deliver)
+        .service(preferences::read)
+        .service(preferences::set)
+        .service(purposes::read_all)
+        .service(purposes::read_version)
+        .service(purposes::read_notice)
+        .service(docs::document);
+}

@@ -1,0 +1,150 @@
+//! Words of the contract as schemas, each in one place.
+
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::{Array, RefOr};
+
+use crate::domain::consent::{ConsentStatus, IndicationMethod};
+use crate::domain::decision::{CustomerFact, Effect, ReasonCode};
+use crate::domain::event::ActorKind;
+use crate::domain::person::{GuardianVerification, MembershipKind};
+use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
+
+macro_rules! words_schema {
+    ($($name:ident: $type:ident, $text:literal;)+) => {$(
+        pub(super) fn $name() -> Object {
+            words($type::ALL.iter().map(|word| word.as_str()), $text)
+        }
+    )+};
+}
+
+words_schema! {
+    action: Action, "What the system wants to do.";
+    channel: Channel, "By which way somebody is contacted; required for the action `contact`.";
+    effect: Effect, "Yes or no.";
+    reason_code: ReasonCode, "Why; stable, to be compared by programs.";
+    customer_fact: CustomerFact, "A fact that the customer exception needs.";
+    legal_basis: LegalBasis, "The legal basis of the purpose.";
+    consent_status: ConsentStatus, "What somebody said, or what happened to it.";
+    indication_method: IndicationMethod, "How somebody let it be known.";
+    actor_kind: ActorKind, "Who speaks.";
+    membership_kind: MembershipKind, "What kind of member somebody is.";
+    guardian_verification: GuardianVerification, "How it was verified that this is a guardian.";
+}
+
+pub(super) fn communication_class() -> Object {
+    let list: Vec<&str> = CommunicationClass::ALL
+        .iter()
+        .map(|class| class.as_str())
+        .collect();
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
+            Type::String,
+            Type::Null,
+        ]))
+        .description(Some(format!(
+            "The class of its messages: {}; null when it sends none.",
+            list.join(", ")
+        )))
+        .build()
+}
+
+pub(super) fn channels() -> Array {
+    list(
+        words(Channel::ALL.iter().map(|c| c.as_str()), "A channel."),
+        "Channels.",
+    )
+}
+
+pub(super) fn actions() -> Array {
+    list(
+        words(Action::ALL.iter().map(|a| a.as_str()), "An action."),
+        "Permitted actions.",
+    )
+}
+
+pub(super) fn missing_facts() -> Array {
+    list(
+        customer_fact(),
+        "Facts of the customer exception that are missing.",
+    )
+}
+
+pub(super) fn language() -> Object {
+    words(["nl", "en"].into_iter(), "A language: `nl` or `en`.")
+}
+
+pub(super) fn restriction_ground() -> Object {
+    words(
+        crate::service::RESTRICTION_GROUNDS.into_iter(),
+        "The ground of GDPR art. 18(1): accuracy contested (a), unlawful (b), needed for a claim (c), objection being \
+         weighed (d).",
+    )
+}
+
+pub(super) fn moment() -> Object {
+    instant("An instant (RFC 3339), answered in UTC with `Z`.")
+}
+
+fn instant(text: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some(text))
+        .examples(["2026-11-22T12:00:00.000Z"])
+        .build()
+}
+
+pub(super) fn optional_moment() -> Object {
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
+            Type::String,
+            Type::Null,
+        ]))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .description(Some("An instant (RFC 3339) in UTC, or null."))
+        .build()
+}
+
+pub(super) fn date() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .description(Some("A day, YYYY-MM-DD."))
+        .examples(["1990-05-01"])
+        .build()
+}
+
+pub(super) fn evidence() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some(
+            "Facts that prove the act, in your own words: at most 20 members, each a text of at most 200 characters, a \
+             number or a boolean.",
+        ))
+        .additional_properties(Some(RefOr::T(Schema::Object(
+            ObjectBuilder::new()
+                .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
+                    Type::String,
+                    Type::Number,
+                    Type::Boolean,
+                ]))
+                .build(),
+        ))))
+        .examples([serde_json::json!({"form": "A-17"})])
+        .build()
+}
+
+fn words<'w>(list: impl Iterator<Item = &'w str>, text: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(list))
+        .description(Some(text))
+        .build()
+}
+
+fn list(items: Object, text: &str) -> Array {
+    ArrayBuilder::new()
+        .items(RefOr::T(Schema::Object(items)))
+        .description(Some(text))
+        .build()
+}

@@ -1,0 +1,77 @@
+//! Who calls: the bearer token of a request (RFC 6750 §2.1; never in the query or the body).
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use futures_util::future::LocalBoxFuture;
+
+use super::problem::{BearerError, Kind, Problem};
+use super::site::Site;
+use super::trace::{ClientName, Trace};
+use super::{language, limit};
+use crate::domain::personal::Personal;
+use crate::service::Service;
+use crate::service::call::{Call, Scope};
+use crate::service::refusal::{Forbidden, Refusal};
+
+/// An authenticated call.
+#[derive(Debug)]
+pub struct Caller(pub Call);
+
+impl Caller {
+    /// The call, if its token has the scope.
+    ///
+    /// # Errors
+    /// 403 without the scope.
+    pub fn require(&self, scope: Scope) -> Result<&Call, Problem> {
+        if self.0.principal.scopes.contains(&scope) {
+            Ok(&self.0)
+        } else {
+            Err(Refusal::Forbidden(Forbidden::Scope).into())
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let mut values = request.headers().get_all(AUTHORIZATION);
+            let value = values.next().ok_or_else(|| Problem::unauthenticated(None))?;
+            if values.next().is_some() {
+                return Err(Problem::unauthenticated(Some(BearerError::InvalidRequest)));
+            }
+            let token = value
+                .to_str()
+                .ok()
+                .and_then(|text| text.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+                .map(|(_, token)| token.trim())
+                .ok_or_else(|| Problem::unauthenticated(Some(BearerError::InvalidRequest)))?;
+            let service = request
+                .app_data::<Data<Service>>()
+                .ok_or_else(|| Problem::new(Kind::Internal))?;
+            let principal = service
+                .authenticate(token)
+                .await
+                .map_err(|_| Problem::unauthenticated(Some(BearerError::InvalidToken)))?;
+            request
+                .extensions_mut()
+                .insert(ClientName(principal.client.clone()));
+            let catalogue = service.catalogue();
+            if let (Some(site), Some(system)) = (Site::of(&request), catalogue.systems.get(&principal.system))
+            {
+                let outcome = site
+                    .limits
+                    .client(&principal.client, system.per_second, system.burst);
+                limit::note(&request, outcome)?;
+            }
+            let mut call = Call::new((*principal).clone(), language::of(&request));
+            call.trace = Trace::of(&request).map(|trace| Personal::new(trace.traceparent()));
+            Ok(Self(call))
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! What the faces share: problem documents, strict bodies, headers, limits, traces, metrics and the server.
+
+pub mod asked;
+pub mod auth;
+pub mod body;
+pub mod headers;
+pub mod idempotency;
+pub mod json;
+mod lanes;
+pub mod language;
+pub mod limit;
+pub mod metrics;
+pub mod problem;
+pub mod query;
+pub mod server;
+pub mod site;
+pub mod trace;
