@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::world::{RealWorld, World};
 
 /// The fields that are printed; units are in their names. A test compares this list with the source.
-pub const FIELDS: [&str; 49] = [
+pub const FIELDS: [&str; 50] = [
     "address",
     "attempt",
     "audience",
@@ -62,6 +62,7 @@ pub const FIELDS: [&str; 49] = [
     "state",
     "status",
     "system",
+    "trace_id",
     "transaction",
     "tree_size",
     "version",

@@ -145,10 +145,7 @@ pub struct AuditReference {
     security(("clientCredentials" = ["decisions:check"]))
 )]
 #[post("/decisions")]
-pub async fn decide(
-    asked: Asked<DecisionRequest>,
-    service: Data<Service>,
-) -> Result<HttpResponse, Problem> {
+pub async fn decide(asked: Asked<DecisionRequest>, service: Data<Service>) -> Result<HttpResponse, Problem> {
     let (call, body) = asked.allow(Scope::DecisionsCheck)?;
     if body.at.is_some() && !call.principal.scopes.contains(&Scope::AuditRead) {
         return Err(Refusal::Forbidden(Forbidden::Scope).into());

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use super::reading::{Reading, optional};
 use super::schema;
 use super::wire::{ActorBody, PersonReference, RecordedAnswer, recorded};
-use crate::service::{RESTRICTION_GROUNDS, Service};
 use crate::service::call::Scope;
 use crate::service::verbs::RecordRestriction;
+use crate::service::{RESTRICTION_GROUNDS, Service};
 use crate::web::asked::Asked;
 use crate::web::problem::Problem;
 
@@ -77,7 +77,10 @@ pub async fn restrict(
     let mut reading = Reading::new(&service);
     let person = reading.person("/person", &body.person);
     let organisation = reading.organisation("/organisation", &body.organisation);
-    let ground = match RESTRICTION_GROUNDS.into_iter().find(|ground| *ground == body.ground) {
+    let ground = match RESTRICTION_GROUNDS
+        .into_iter()
+        .find(|ground| *ground == body.ground)
+    {
         Some(ground) => Some(ground.to_owned()),
         None => reading.mistake(
             "/ground",

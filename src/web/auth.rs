@@ -11,6 +11,7 @@ use super::trace::{ClientName, Trace};
 use super::{language, limit};
 use crate::domain::personal::Personal;
 use crate::service::Service;
+use crate::service::access::AccessError;
 use crate::service::call::{Call, Scope};
 use crate::service::refusal::{Forbidden, Refusal};
 
@@ -54,10 +55,7 @@ impl FromRequest for Caller {
             let service = request
                 .app_data::<Data<Service>>()
                 .ok_or_else(|| Problem::new(Kind::Internal))?;
-            let principal = service
-                .authenticate(token)
-                .await
-                .map_err(|_| Problem::unauthenticated(Some(BearerError::InvalidToken)))?;
+            let principal = service.authenticate(token).await.map_err(refused)?;
             request
                 .extensions_mut()
                 .insert(ClientName(principal.client.clone()));
@@ -73,5 +71,15 @@ impl FromRequest for Caller {
             call.trace = Trace::of(&request).map(|trace| Personal::new(trace.traceparent()));
             Ok(Self(call))
         })
+    }
+}
+
+/// The caller hears no more than that its token does not count; why is in the log.
+fn refused(error: AccessError) -> Problem {
+    match error {
+        AccessError::InvalidToken(_) => Problem::unauthenticated(Some(BearerError::InvalidToken)),
+        AccessError::InvalidRequest(_) => Problem::unauthenticated(Some(BearerError::InvalidRequest)),
+        AccessError::InvalidClient | AccessError::InvalidScope => Problem::unauthenticated(None),
+        AccessError::Unavailable => Refusal::Unavailable.into(),
     }
 }

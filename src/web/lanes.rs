@@ -29,14 +29,19 @@ impl Collector for Lanes {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let lanes = self.0.lanes();
         let gauge = ConstGauge::new(0_i64);
-        let mut family = encoder.encode_descriptor("lane_waiting", "Requests waiting now", None, gauge.metric_type())?;
+        let mut family =
+            encoder.encode_descriptor("lane_waiting", "Requests waiting now", None, gauge.metric_type())?;
         for (name, figures) in &lanes {
             let waiting = ConstGauge::new(i64::try_from(figures.waiting.load(Relaxed)).unwrap_or(i64::MAX));
             waiting.encode(family.encode_family(&[("lane", *name)])?)?;
         }
         let counter = ConstCounter::new(0_u64);
-        let mut family =
-            encoder.encode_descriptor("lane_batches", "Transactions committed", None, counter.metric_type())?;
+        let mut family = encoder.encode_descriptor(
+            "lane_batches",
+            "Transactions committed",
+            None,
+            counter.metric_type(),
+        )?;
         for (name, figures) in &lanes {
             let batches = ConstCounter::new(figures.batches.load(Relaxed));
             batches.encode(family.encode_family(&[("lane", *name)])?)?;

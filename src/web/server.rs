@@ -110,7 +110,8 @@ impl RunningServer {
 pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::Result<RunningServer> {
     let workers = options.workers.max(1);
     let site = Data::new(Site::new(options.trusted_proxies.clone()));
-    site.metrics.register(|registry| lanes::register(registry, service));
+    site.metrics
+        .register(|registry| lanes::register(registry, service));
     let service = Data::new(service.clone());
     let body = Data::new(options.body);
     let known = Data::new(KnownPaths::new(faces));
