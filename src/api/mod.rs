@@ -4,6 +4,7 @@ pub mod authzen;
 pub mod consents;
 pub mod decisions;
 pub mod docs;
+pub mod oauth;
 pub mod objections;
 pub mod openapi;
 pub mod page;
@@ -39,13 +40,16 @@ pub fn face() -> Face {
 }
 
 /// Paths outside `/v1`.
-const OUTSIDE: [(&str, &[Method]); 6] = [
+const OUTSIDE: [(&str, &[Method]); 9] = [
     ("/u/{token}", &[Method::GET, Method::POST]),
     ("/docs", &[Method::GET]),
     ("/docs/{file}", &[Method::GET]),
     ("/access/v1/evaluation", &[Method::POST]),
     ("/access/v1/evaluations", &[Method::POST]),
     ("/.well-known/authzen-configuration", &[Method::GET]),
+    ("/oauth2/token", &[Method::POST]),
+    ("/.well-known/oauth-authorization-server", &[Method::GET]),
+    ("/.well-known/jwks.json", &[Method::GET]),
 ];
 
 fn configure(config: &mut ServiceConfig) {
@@ -58,7 +62,10 @@ fn configure(config: &mut ServiceConfig) {
         .service(docs::file)
         .service(authzen::evaluate_one)
         .service(authzen::evaluate_many)
-        .service(authzen::configure_client);
+        .service(authzen::configure_client)
+        .service(oauth::token)
+        .service(oauth::metadata)
+        .service(oauth::keys);
 }
 
 /// Everything under `/v1`; each resource describes itself in the OpenAPI document.

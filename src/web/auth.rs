@@ -1,6 +1,6 @@
 //! Who calls: the bearer token of a request (RFC 6750 §2.1; never in the query or the body).
 
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
@@ -11,9 +11,9 @@ use super::trace::{ClientName, Trace};
 use super::{language, limit};
 use crate::domain::personal::Personal;
 use crate::service::Service;
-use crate::service::access::AccessError;
+use crate::service::access::{AccessError, MAX_TOKEN};
 use crate::service::call::{Call, Scope};
-use crate::service::refusal::{Forbidden, Refusal};
+use crate::service::refusal::Refusal;
 
 /// An authenticated call.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Caller {
         if self.0.principal.scopes.contains(&scope) {
             Ok(&self.0)
         } else {
-            Err(Refusal::Forbidden(Forbidden::Scope).into())
+            Err(Problem::insufficient_scope(scope))
         }
     }
 }
@@ -45,17 +45,18 @@ impl FromRequest for Caller {
             if values.next().is_some() {
                 return Err(Problem::unauthenticated(Some(BearerError::InvalidRequest)));
             }
-            let token = value
-                .to_str()
-                .ok()
-                .and_then(|text| text.split_once(' '))
-                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-                .map(|(_, token)| token.trim())
-                .ok_or_else(|| Problem::unauthenticated(Some(BearerError::InvalidRequest)))?;
+            let token = bearer(value)?;
             let service = request
                 .app_data::<Data<Service>>()
                 .ok_or_else(|| Problem::new(Kind::Internal))?;
-            let principal = service.authenticate(token).await.map_err(refused)?;
+            let principal = match service.authenticate(token).await {
+                Ok(principal) => principal,
+                Err(error) => {
+                    // Whoever tries tokens may not try many.
+                    limit::anonymous(&request)?;
+                    return Err(refused(error));
+                }
+            };
             request
                 .extensions_mut()
                 .insert(ClientName(principal.client.clone()));
@@ -72,6 +73,24 @@ impl FromRequest for Caller {
             Ok(Self(call))
         })
     }
+}
+
+/// The token of a header (RFC 6750 §2.1): one word of `token68`. Another scheme is no bearer token at all.
+fn bearer(header: &HeaderValue) -> Result<&str, Problem> {
+    let text = header
+        .to_str()
+        .map_err(|_| Problem::unauthenticated(Some(BearerError::InvalidToken)))?;
+    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Problem::unauthenticated(None));
+    }
+    let token = rest.trim_start_matches(' ');
+    let word = token.trim_end_matches('=');
+    let is_token68 = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    if word.is_empty() || token.len() > MAX_TOKEN || !word.bytes().all(is_token68) {
+        return Err(Problem::unauthenticated(Some(BearerError::InvalidToken)));
+    }
+    Ok(token)
 }
 
 /// The caller hears no more than that its token does not count; why is in the log.

@@ -75,7 +75,7 @@ pub async fn read(
     if !accepts(text(headers, CONTENT_TYPE)) || !matches!(text(headers, CONTENT_ENCODING), "" | "identity") {
         return Err(Problem::new(refused).closing());
     }
-    let announced = text(headers, CONTENT_LENGTH).parse::<usize>().unwrap_or(0);
+    let announced = announced(request);
     if announced > limits.bytes {
         return Err(Problem::new(Kind::BodyTooLarge).closing());
     }
@@ -93,6 +93,11 @@ pub async fn read(
     tokio::time::timeout(limits.deadline, whole)
         .await
         .unwrap_or_else(|_| Err(Problem::new(Kind::BodyTimeout).closing()))
+}
+
+/// How many bytes a body says it has; 0 when it does not say.
+pub fn announced(request: &HttpRequest) -> usize {
+    text(request.headers(), CONTENT_LENGTH).parse().unwrap_or(0)
 }
 
 const BROKEN: &str = "The body broke off before its end. Send it again.";

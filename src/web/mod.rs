@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod auth;
 pub mod body;
+pub mod form;
 pub mod headers;
 pub mod idempotency;
 pub mod json;

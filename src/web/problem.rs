@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::headers;
+use crate::service::call::Scope;
 use crate::service::refusal::{Conflict, Forbidden, Invalid, Refusal};
 
 /// Media type of a problem document.
@@ -31,7 +32,7 @@ pub struct Problem {
 /// The one header that belongs to the problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Header {
-    Challenge(&'static str),
+    Challenge(Cow<'static, str>),
     RetryAfter(u32),
     Allow(String),
 }
@@ -270,8 +271,17 @@ impl Problem {
             Some(BearerError::InvalidRequest) => "Bearer realm=\"akkoord\", error=\"invalid_request\"",
         };
         Self {
-            header: Some(Header::Challenge(challenge)),
+            header: Some(Header::Challenge(Cow::Borrowed(challenge))),
             ..Self::new(Kind::Unauthenticated)
+        }
+    }
+
+    /// A good token without a scope that this needs (RFC 6750 §3.1).
+    pub fn insufficient_scope(scope: Scope) -> Self {
+        let challenge = format!("Bearer realm=\"akkoord\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self {
+            header: Some(Header::Challenge(challenge.into())),
+            ..Self::new(Kind::InsufficientScope)
         }
     }
 
@@ -324,7 +334,9 @@ impl Problem {
         let mut response = response.json(self.document());
         let map = response.headers_mut();
         if let Some((name, value)) = match &self.header {
-            Some(Header::Challenge(text)) => Some((WWW_AUTHENTICATE, HeaderValue::from_static(text))),
+            Some(Header::Challenge(text)) => HeaderValue::from_str(text)
+                .ok()
+                .map(|value| (WWW_AUTHENTICATE, value)),
             Some(Header::RetryAfter(seconds)) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
             Some(Header::Allow(methods)) => HeaderValue::from_str(methods).ok().map(|value| (ALLOW, value)),
             None => None,
@@ -396,9 +408,9 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Invalid(errors) => Self::invalid(errors),
             Refusal::Forbidden(Forbidden::Scope) => Self {
-                header: Some(Header::Challenge(
+                header: Some(Header::Challenge(Cow::Borrowed(
                     "Bearer realm=\"akkoord\", error=\"insufficient_scope\"",
-                )),
+                ))),
                 ..Self::new(Kind::InsufficientScope)
             },
             Refusal::Forbidden(Forbidden::Organisation) => Self::new(Kind::OrganisationNotServed),
