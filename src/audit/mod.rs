@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod edge;
 pub mod leaf;
 mod line;
+pub mod manifest;
 pub mod opening;
 pub mod private;
 pub mod proof;

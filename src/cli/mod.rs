@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, RootKeyError, RootKeySource};
 
+pub mod audit_verify;
 mod config;
 mod embedded;
 pub mod policy;

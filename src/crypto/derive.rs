@@ -22,6 +22,41 @@ pub fn sha256_parts(parts: &[&[u8]]) -> [u8; 32] {
     first(context.finish().as_ref())
 }
 
+/// SHA-256 of what comes in parts.
+#[derive(Clone)]
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        first(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256(…)")
+    }
+}
+
 /// HMAC-SHA-256 of `parts` put one after the other. Where parts of free length meet, use
 /// [`mac_framed`], or two lists of parts may give one code.
 #[must_use]

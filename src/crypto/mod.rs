@@ -18,7 +18,7 @@ pub mod secret;
 pub mod sign;
 pub mod token;
 
-pub use derive::{PersonKeys, constant_time_eq, mac, mac_framed, sha256, sha256_parts};
+pub use derive::{PersonKeys, Sha256, constant_time_eq, mac, mac_framed, sha256, sha256_parts};
 pub use frame::Frame;
 pub use keyring::{KeyName, Standing, TenantKeys};
 pub use pairwise::PairwiseKey;

@@ -51,6 +51,12 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
+    /// The public key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
     /// A verifier for the signatures of `key` under `name`.
     ///
     /// # Errors
