@@ -123,8 +123,15 @@ pub async fn search(
     let call = caller.require(Scope::AuditRead)?;
     let limit = query::limit(asked.limit.as_deref())?;
     let page = match asked.person(Reading::new(&service), limit)? {
-        Some(verb) => FoundEntries { items: service.search_person(call, verb).await?, next_cursor: None },
-        None => service.search_entries(call, asked.entries(Reading::new(&service), limit)?).await?,
+        Some(verb) => FoundEntries {
+            items: service.search_person(call, verb).await?,
+            next_cursor: None,
+        },
+        None => {
+            service
+                .search_entries(call, asked.entries(Reading::new(&service), limit)?)
+                .await?
+        }
     };
     Ok(HttpResponse::Ok().json(AuditEntryPage {
         items: page.items.iter().map(AuditEntry::of).collect(),
@@ -134,7 +141,9 @@ pub async fn search(
 
 impl AuditQuery {
     fn person(&self, mut reading: Reading, limit: usize) -> Result<Option<SearchPerson>, Problem> {
-        let Some(person_id) = &self.person_id else { return Ok(None) };
+        let Some(person_id) = &self.person_id else {
+            return Ok(None);
+        };
         let person_id = reading.person_id("?personId", person_id);
         let reason = match &self.reason {
             Some(reason) => reading.text("?reason", reason, 200),
@@ -145,7 +154,14 @@ impl AuditQuery {
             Some("true") => Some(true),
             Some(_) => reading.mistake("?open", "invalid-value", "Give true or false."),
         };
-        let verb = (|| Some(SearchPerson { person_id: person_id?, reason: reason?, open: open?, limit }))();
+        let verb = (|| {
+            Some(SearchPerson {
+                person_id: person_id?,
+                reason: reason?,
+                open: open?,
+                limit,
+            })
+        })();
         reading.finish(verb).map(Some)
     }
 
@@ -154,18 +170,29 @@ impl AuditQuery {
         let to = optional(self.to.as_deref(), |text| reading.moment("?to", text));
         let system = optional(self.system.as_deref(), |text| match text.parse::<SystemId>() {
             Ok(system) => Some(system),
-            Err(_) => reading.mistake("?system", "invalid-value", "A system id is lower-case words joined by hyphens."),
+            Err(_) => reading.mistake(
+                "?system",
+                "invalid-value",
+                "A system id is lower-case words joined by hyphens.",
+            ),
         });
-        let organisation = optional(self.organisation.as_deref(), |text| reading.organisation("?organisation", text));
+        let organisation = optional(self.organisation.as_deref(), |text| {
+            reading.organisation("?organisation", text)
+        });
         let purpose = optional(self.purpose.as_deref(), |text| reading.purpose("?purpose", text));
-        let outcome =
-            optional(self.outcome.as_deref(), |text| reading.word("?outcome", text, Effect::parse, Effect::ALL));
+        let outcome = optional(self.outcome.as_deref(), |text| {
+            reading.word("?outcome", text, Effect::parse, Effect::ALL)
+        });
         let reason = optional(self.reason_code.as_deref(), |text| {
             reading.word("?reasonCode", text, ReasonCode::parse, ReasonCode::ALL)
         });
         let id = optional(self.entry_id.as_deref(), |text| match EntryId::parse(text) {
             Some(id) => Some(id),
-            None => reading.mistake("?entryId", "invalid-value", "An id is 32 lower-case hexadecimal digits."),
+            None => reading.mistake(
+                "?entryId",
+                "invalid-value",
+                "An id is 32 lower-case hexadecimal digits.",
+            ),
         });
         let verb = (|| {
             Some(SearchEntries {

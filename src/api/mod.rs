@@ -1,5 +1,6 @@
 //! The face for systems: `/v1` as `openapi/v1.json` describes it, AuthZEN, unsubscribe links and the documentation.
 
+pub mod audit_entries;
 pub mod authzen;
 pub mod consents;
 pub mod decisions;
@@ -94,5 +95,6 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(purposes::read_all)
         .service(purposes::read_version)
         .service(purposes::read_notice)
+        .service(audit_entries::search)
         .service(docs::document);
 }

@@ -85,10 +85,19 @@ impl Manifest {
         if manifest.format != FORMAT {
             return Err(ManifestError::Form);
         }
-        let signature = STANDARD.decode(&manifest.signature).map_err(|_| ManifestError::Signature)?;
-        let unsigned = Self { signature: String::new(), ..manifest.clone() };
+        let signature = STANDARD
+            .decode(&manifest.signature)
+            .map_err(|_| ManifestError::Signature)?;
+        let unsigned = Self {
+            signature: String::new(),
+            ..manifest.clone()
+        };
         let message = unsigned.message().map_err(|_| ManifestError::Form)?;
-        if key.verifies(&message, &signature) { Ok(manifest) } else { Err(ManifestError::Signature) }
+        if key.verifies(&message, &signature) {
+            Ok(manifest)
+        } else {
+            Err(ManifestError::Signature)
+        }
     }
 
     fn message(&self) -> Result<Vec<u8>, serde_json::Error> {
@@ -106,7 +115,10 @@ mod tests {
     #[test]
     fn a_changed_manifest_is_refused() {
         let key = SigningKey::from_seed(Secret32::from_bytes([3; 32])).unwrap();
-        let fact = FileFact { bytes: 3, sha256: "ab".into() };
+        let fact = FileFact {
+            bytes: 3,
+            sha256: "ab".into(),
+        };
         let manifest = Manifest {
             format: FORMAT.into(),
             log: "decision".into(),
@@ -122,13 +134,22 @@ mod tests {
         };
         let file = manifest.clone().sign(&key).unwrap();
         let opened = Manifest::open(&file, &key.public()).unwrap();
-        assert_eq!(Manifest { signature: String::new(), ..opened }, manifest);
+        assert_eq!(
+            Manifest {
+                signature: String::new(),
+                ..opened
+            },
+            manifest
+        );
         for at in 0..file.len() {
             let mut changed = file.clone();
             changed[at] ^= 1;
             assert!(Manifest::open(&changed, &key.public()).is_err(), "byte {at}");
         }
         let other = SigningKey::from_seed(Secret32::from_bytes([4; 32])).unwrap();
-        assert_eq!(Manifest::open(&file, &other.public()), Err(ManifestError::Signature));
+        assert_eq!(
+            Manifest::open(&file, &other.public()),
+            Err(ManifestError::Signature)
+        );
     }
 }

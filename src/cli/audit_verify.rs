@@ -71,9 +71,21 @@ pub fn verify(bundle: &Path, key: &str, out: &mut dyn Write) -> io::Result<bool>
     match check(bundle, key) {
         Ok((manifest, verified)) => {
             let count = verified.to - verified.from;
-            writeln!(out, "In order: {} entries of {}", count, verified.checkpoint.origin)?;
-            writeln!(out, "  entries      {} up to {} of {}", verified.from, verified.to, verified.checkpoint.size)?;
-            writeln!(out, "  root         {}", STANDARD.encode(verified.checkpoint.root))?;
+            writeln!(
+                out,
+                "In order: {} entries of {}",
+                count, verified.checkpoint.origin
+            )?;
+            writeln!(
+                out,
+                "  entries      {} up to {} of {}",
+                verified.from, verified.to, verified.checkpoint.size
+            )?;
+            writeln!(
+                out,
+                "  root         {}",
+                STANDARD.encode(verified.checkpoint.root)
+            )?;
             writeln!(out, "  openings     {}", verified.openings)?;
             writeln!(out, "  made         {}", manifest.created_at)?;
             writeln!(out, "  time         {:.2} s", started.elapsed().as_secs_f64())?;
@@ -90,8 +102,10 @@ fn check(bundle: &Path, key: &str) -> Result<(Manifest, Verified), VerifyError> 
     let key = verifier_key(key)?;
     let mut zip = ZipArchive::new(BufReader::new(File::open(bundle)?))?;
     let manifest = Manifest::open(&small(&mut zip, "manifest.json")?, key.key())?;
-    let named: Vec<String> =
-        zip.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect::<Result<_, _>>()?;
+    let named: Vec<String> = zip
+        .file_names()
+        .map(|name| name.map(std::borrow::Cow::into_owned))
+        .collect::<Result<_, _>>()?;
     for name in named.iter().filter(|name| *name != "manifest.json") {
         if !manifest.files.contains_key(name) {
             return Err(VerifyError::Unnamed(name.clone()));
@@ -109,7 +123,10 @@ fn check(bundle: &Path, key: &str) -> Result<(Manifest, Verified), VerifyError> 
         let bytes = copy_into(&mut file, &mut hash)?;
         let digest: String = hash.finish().iter().map(|byte| format!("{byte:02x}")).collect();
         if bytes != fact.bytes || digest != fact.sha256 {
-            return Err(VerifyError::File { file: name.clone(), bytes });
+            return Err(VerifyError::File {
+                file: name.clone(),
+                bytes,
+            });
         }
     }
     Ok((manifest, verified))
@@ -134,7 +151,9 @@ fn copy_into(from: &mut dyn Read, hash: &mut Sha256) -> Result<u64, VerifyError>
     let mut bytes = 0_u64;
     loop {
         let read = from.read(&mut buffer)?;
-        let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else { return Ok(bytes) };
+        let Some(part) = buffer.get(..read).filter(|part| !part.is_empty()) else {
+            return Ok(bytes);
+        };
         hash.update(part);
         bytes = bytes.saturating_add(u64::try_from(read).unwrap_or(0));
     }
@@ -160,7 +179,11 @@ fn entries(
     };
     let beside = |hashes: &[String]| -> Result<Vec<Hash>, VerifyError> {
         let decode = |text: &String| STANDARD.decode(text).ok()?.try_into().ok();
-        hashes.iter().map(decode).collect::<Option<_>>().ok_or(VerifyError::Manifest(ManifestError::Form))
+        hashes
+            .iter()
+            .map(decode)
+            .collect::<Option<_>>()
+            .ok_or(VerifyError::Manifest(ManifestError::Form))
     };
     let (left, right) = (beside(&manifest.left)?, beside(&manifest.right)?);
     let mut verifier = Verifier::new(checkpoint, key)?.part(manifest.from, manifest.to, left, right)?;
@@ -212,21 +235,29 @@ struct Lines<R: Read> {
 
 impl<R: Read> Lines<R> {
     fn new(file: &'static str, reader: R) -> Self {
-        Self { file, reader: BufReader::with_capacity(1 << 18, reader), line: Vec::new(), number: 0 }
+        Self {
+            file,
+            reader: BufReader::with_capacity(1 << 18, reader),
+            line: Vec::new(),
+            number: 0,
+        }
     }
 
     fn next(&mut self) -> Result<Option<&[u8]>, VerifyError> {
         self.line.clear();
         self.number += 1;
-        let read = (&mut self.reader).take(LONGEST_LINE).read_until(b'\n', &mut self.line)?;
+        let read = (&mut self.reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut self.line)?;
         if read == 0 {
             return Ok(None);
         }
         match self.line.strip_suffix(b"\n") {
             Some(line) => Ok(Some(line)),
-            None if u64::try_from(read).unwrap_or(0) == LONGEST_LINE => {
-                Err(VerifyError::Line { file: self.file, line: self.number })
-            }
+            None if u64::try_from(read).unwrap_or(0) == LONGEST_LINE => Err(VerifyError::Line {
+                file: self.file,
+                line: self.number,
+            }),
             None => Ok(Some(&self.line)),
         }
     }
