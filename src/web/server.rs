@@ -8,7 +8,7 @@ use actix_web::dev::{ResourceDef, ServerHandle};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
 use serde_json::json;
 
 use super::body::BodyLimits;
@@ -124,8 +124,8 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
             .app_data(body.clone())
             .app_data(known.clone())
             .configure(|config| configure.iter().for_each(|add| add(config)))
-            .service(web::resource("/healthz").route(web::get().to(alive)))
-            .service(web::resource("/readyz").route(web::get().to(ready)))
+            .service(web::resource("/healthz").guard(guard::Get()).to(alive))
+            .service(web::resource("/readyz").guard(guard::Get()).to(ready))
             .default_service(web::to(nothing_here))
             .wrap(from_fn(observe))
     })

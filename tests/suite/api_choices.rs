@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::{Api, send};
+use crate::support::store::NOW;
 
 const LINDE: &str = "bibliotheek-de-linde";
 
@@ -87,6 +88,20 @@ both_engines! {
         let strange = send(api.server.addr, "POST", "/u/nonsense", &form, b"").await;
         assert_eq!(strange.status, 404);
         assert_eq!(strange.body, send(api.server.addr, "GET", "/u/other", &[], b"").await.body);
+    }
+
+    async fn a_past_instant_is_answered_as_it_was(engine) {
+        let api = Api::start(engine).await;
+        registered(&api, "2000123456").await;
+        api.world.turn_to(NOW.plus_seconds(60));
+        api.post("/v1/consents", &yes(&api, "2000123456").await).await;
+        api.world.turn_to(NOW.plus_seconds(120));
+        let mut past = question("2000123456");
+        past["at"] = json!(NOW.plus_seconds(30).rfc3339());
+        let then = api.post("/v1/decisions", &past).await.json();
+        assert_eq!((decisive(&then), &then["pointInTime"]), ("deny-no-consent", &json!(true)), "{then}");
+        let now = api.post("/v1/decisions", &question("2000123456")).await.json();
+        assert_eq!((decisive(&now), now.get("pointInTime")), ("permit-consent", None));
     }
 
     async fn a_repeated_request_has_its_effect_once(engine) {

@@ -9,6 +9,10 @@ mod support;
 #[cfg(test)]
 mod access_clients;
 #[cfg(test)]
+mod api_bad_input;
+#[cfg(test)]
+mod api_choices;
+#[cfg(test)]
 mod api_document;
 #[cfg(test)]
 mod cli_config;

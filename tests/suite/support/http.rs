@@ -72,8 +72,13 @@ impl Api {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.send("POST", path, &[("Content-Type", "application/json")], &body.to_string())
-            .await
+        self.send(
+            "POST",
+            path,
+            &[("Content-Type", "application/json")],
+            &body.to_string(),
+        )
+        .await
     }
 }
 
@@ -85,8 +90,11 @@ pub async fn client(service: &Service, id: &str, system: &str, scopes: BTreeSet<
         scopes,
         credential: Credential::Secret,
     };
-    service.add_client(&service.operator().unwrap(), new).await.unwrap();
-    service.access().token_of(id).await.unwrap().token().to_owned()
+    service
+        .add_client(&service.operator().unwrap(), new)
+        .await
+        .unwrap();
+    service.access().token_of(id).await.unwrap().access_token
 }
 
 impl Answer {
@@ -98,18 +106,31 @@ impl Answer {
 
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, self.body))
     }
 
     /// The problem's code and its pointers.
     #[track_caller]
     pub fn problem(&self) -> (String, Vec<String>) {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let document = self.json();
         assert_eq!(document["status"], self.status);
-        let code = document["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+        let code = document["type"]
+            .as_str()
+            .unwrap()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .to_owned();
         let errors = document["errors"].as_array().cloned().unwrap_or_default();
-        let pointers = errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned());
+        let pointers = errors
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap().to_owned());
         (code, pointers.collect())
     }
 }

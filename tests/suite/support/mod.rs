@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub mod engine;
+pub mod http;
 pub mod postgres;
 pub mod program;
 pub mod service;
