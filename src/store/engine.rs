@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
@@ -13,15 +13,17 @@ use diesel::sql_types::Bool;
 use super::connection::{AnyConnection, Connector};
 use super::error::{Failure, StoreError};
 use super::location::DatabaseUrl;
+use super::turnstile::Turnstile;
 use super::tx::Tx;
 use super::{migrate, standby};
 use crate::domain::moment::Moment;
 
 /// How long a call waits for a free connection of the pool.
 const POOL_WAIT: Duration = Duration::from_secs(2);
-/// How often a transaction that met another one is run again, and the first pause before that; each next one is twice
-/// as long.
+/// How often a transaction that met another one is run again, until when since its start, and the first pause before
+/// that; each next pause is twice as long.
 const RETRIES: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 
 /// How to open a store.
@@ -73,9 +75,9 @@ struct Inner {
     connector: Connector,
     pool: Pool<Connector>,
     installation: [u8; 16],
-    /// SQLite has one writer. Threads that queue here are woken in turn; SQLite's own waiting is polling, which
-    /// starves some of them. Its `busy_timeout` remains for other processes.
-    writer: Mutex<()>,
+    /// SQLite has one writer. Threads queue here; SQLite's own waiting is polling, which starves some of them. Its
+    /// `busy_timeout` remains for other processes.
+    writer: Turnstile,
     require_synchronous_standby: bool,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -106,10 +108,10 @@ impl Store {
         };
         migrate::prepare_files(&options)?;
         let mut connection = connector.open()?;
-        let installation = migrate::migrate(&mut connection, &options)?;
         if options.require_synchronous_standby {
             standby::require(&mut connection)?;
         }
+        let installation = migrate::migrate(&mut connection, &options)?;
         drop(connection);
         let pool = Pool::builder()
             .max_size(options.pool_size.max(1))
@@ -122,7 +124,7 @@ impl Store {
             connector,
             pool,
             installation,
-            writer: Mutex::new(()),
+            writer: Turnstile::default(),
             require_synchronous_standby: options.require_synchronous_standby,
             observer: options.observer,
         })))
@@ -188,11 +190,6 @@ impl Store {
         &self.0.connector
     }
 
-    pub(super) fn write_turn(&self) -> Option<MutexGuard<'_, ()>> {
-        let turn = || self.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.connector.url.is_sqlite().then(turn)
-    }
-
     fn perform<T, E: From<StoreError>>(
         &self,
         name: &'static str,
@@ -203,16 +200,13 @@ impl Store {
         let started = Instant::now();
         let mut retries = 0;
         let ended = loop {
-            let turn = if purpose == Purpose::Change {
-                self.write_turn()
-            } else {
-                None
-            };
+            let queues = purpose == Purpose::Change && self.0.connector.url.is_sqlite();
+            let turn = queues.then(|| self.0.writer.wait());
             let ended = source
                 .with(|connection| self.attempt(connection, purpose, &mut work))
                 .unwrap_or_else(|error| Ended::failed(error));
             drop(turn);
-            if !ended.again || retries == RETRIES {
+            if !ended.again || retries == RETRIES || started.elapsed() >= PATIENCE {
                 break ended;
             }
             std::thread::sleep(FIRST_PAUSE.saturating_mul(1 << retries));

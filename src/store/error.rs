@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 25] = [
+pub const CONSTRAINTS: [(&str, &str); 26] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -88,6 +88,10 @@ pub const CONSTRAINTS: [(&str, &str); 25] = [
     ),
     ("idempotency_pkey", "idempotency.client_id, idempotency.key_hash"),
     ("outbox_pkey", "outbox.event_id, outbox.kind"),
+    (
+        "statistic_pkey",
+        "statistic.organisation, statistic.purpose, statistic.day, statistic.measure",
+    ),
     ("epoch_key_pkey", "epoch_key.epoch"),
     ("tenant_key_pkey", "tenant_key.name, tenant_key.version"),
     ("person_key_pkey", "person_key.person_id, person_key.version"),

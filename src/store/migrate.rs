@@ -6,10 +6,11 @@ use std::path::Path;
 
 use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -83,6 +84,7 @@ pub(super) fn migrate(
             AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?;
         }
         AnyConnection::Postgres(postgres) => {
+            confirm_server(postgres)?;
             postgres.batch_execute("SET statement_timeout = 0; SET lock_timeout = '60s'")?;
             AnsiTransactionManager::begin_transaction_sql(postgres, "BEGIN")?;
             postgres.batch_execute(LOCK)?;
@@ -96,6 +98,24 @@ pub(super) fn migrate(
         let _undone = Manager::rollback_transaction(connection);
     }
     result
+}
+
+fn confirm_server(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let version: i64 =
+        sql::<BigInt>("SELECT current_setting('server_version_num')::bigint").get_result(connection)?;
+    if version < 150_000 {
+        return Err(StoreError::Misconfigured(format!(
+            "The PostgreSQL server is version {}, and Akkoord needs 15 or newer. Upgrade the server.",
+            version / 10_000
+        )));
+    }
+    let fsync: String = sql::<Text>("SHOW fsync").get_result(connection)?;
+    if fsync != "on" {
+        tracing::warn!(
+            "PostgreSQL runs with fsync = off: after a power failure acknowledged choices can be lost"
+        );
+    }
+    Ok(())
 }
 
 type Manager = <AnyConnection as Connection>::TransactionManager;

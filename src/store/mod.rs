@@ -25,6 +25,9 @@ mod schema;
 mod standby;
 mod statement;
 mod statistics;
+#[cfg(test)]
+mod tests;
+mod turnstile;
 mod tx;
 
 pub use audit_rows::{AuditBatch, LogRow, PrivateEntry, StoredBatch};

@@ -29,4 +29,12 @@ mod migrations;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
+mod store_open;
+#[cfg(test)]
+mod store_postgres;
+#[cfg(test)]
 mod store_rows;
+#[cfg(test)]
+mod store_schema;
+#[cfg(test)]
+mod store_transactions;

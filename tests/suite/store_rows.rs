@@ -99,7 +99,10 @@ both_engines! {
         let store = open(&storage);
         populate(&store);
         for lock in [false, true] {
-            let mut found = change(&store, |tx| tx.people_by_blind_index(&[[3; 16], [9; 16], [1; 16]], lock)).unwrap();
+            let mut found = change(&store, |tx| {
+                tx.people_by_blind_index(&[[3; 16], [9; 16], [1; 16]], lock)
+            })
+            .unwrap();
             found.sort_by_key(|(index, _)| *index);
             assert_eq!(found.len(), 2);
             assert_eq!(found[0].0, [1; 16]);
@@ -110,7 +113,10 @@ both_engines! {
             let by_id = change(&store, |tx| tx.people_by_id(&[person(1), person(9)], lock)).unwrap();
             assert_eq!(by_id, [found[0].1.clone()]);
         }
-        assert_eq!(store.read("read", |tx| tx.people_by_blind_index(&[], false)), Ok(vec![]));
+        assert_eq!(
+            store.read("read", |tx| tx.people_by_blind_index(&[], false)),
+            Ok(vec![])
+        );
         assert_eq!(change(&store, |tx| tx.people_by_id(&[], true)), Ok(vec![]));
     }
 
@@ -118,28 +124,58 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
         populate(&store);
-        store.add_person_keys(&[key(1, 2), key(1, 3), key(4, 1), key(4, 2)]).unwrap();
+        store
+            .add_person_keys(&[key(1, 2), key(1, 3), key(4, 1), key(4, 2)])
+            .unwrap();
         change(&store, |tx| {
-            tx.insert_people(&[NewPerson { id: person(4), tenant: "wise".to_owned(), revision: 1, created_at: NOW }])
+            tx.insert_people(&[NewPerson {
+                id: person(4),
+                tenant: "wise".to_owned(),
+                revision: 1,
+                created_at: NOW,
+            }])
         })
         .unwrap();
-        let mut people = store.read("read", |tx| tx.people_by_id(&[person(1), person(4)], false)).unwrap();
+        let mut people = store
+            .read("read", |tx| tx.people_by_id(&[person(1), person(4)], false))
+            .unwrap();
         people.sort_by_key(|found| found.id);
         assert_eq!(people[0].key, Some(key(1, 1).key));
-        assert_eq!((people[1].record.clone(), people[1].key.clone()), (None, Some(key(4, 2).key)));
-        assert_eq!(store.read("read", |tx| tx.person_keys(person(1))).unwrap().len(), 3);
+        assert_eq!(
+            (people[1].record.clone(), people[1].key.clone()),
+            (None, Some(key(4, 2).key))
+        );
+        assert_eq!(
+            store.read("read", |tx| tx.person_keys(person(1))).unwrap().len(),
+            3
+        );
     }
 
     fn a_record_is_only_written_over_the_revision_that_was_read(engine) {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
         populate(&store);
-        change(&store, |tx| tx.put_records(&[record(1, Some(1), 2), record(2, Some(1), 2)])).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.put_records(&[record(3, Some(1), 2), record(1, Some(1), 2)]))), None);
-        assert_eq!(conflict(change(&store, |tx| tx.put_records(&[record(8, Some(1), 2)]))), None);
-        assert_eq!(conflict(change(&store, |tx| tx.put_records(&[record(1, None, 1)]))), Some("person_record_pkey"));
+        change(&store, |tx| {
+            tx.put_records(&[record(1, Some(1), 2), record(2, Some(1), 2)])
+        })
+        .unwrap();
+        assert_eq!(
+            conflict(change(&store, |tx| tx
+                .put_records(&[record(3, Some(1), 2), record(1, Some(1), 2)]))),
+            None
+        );
+        assert_eq!(
+            conflict(change(&store, |tx| tx.put_records(&[record(8, Some(1), 2)]))),
+            None
+        );
+        assert_eq!(
+            conflict(change(&store, |tx| tx.put_records(&[record(1, None, 1)]))),
+            Some("person_record_pkey")
+        );
         let revision = |number| {
-            let people = store.read("read", |tx| tx.people_by_id(&[person(number)], false)).unwrap();
+            let people = store
+                .read("read", |tx| tx.people_by_id(&[person(number)], false))
+                .unwrap();
             people[0].record.as_ref().unwrap().revision
         };
         assert_eq!([revision(1), revision(2), revision(3)], [2, 2, 1]);
@@ -157,28 +193,53 @@ both_engines! {
             merged_into: Some(person(2)),
             ended_at: Some(NOW),
         };
-        let touched = PersonChange { id: person(2), merged_into: None, ended_at: None, state: PersonState::Active, ..merged.clone() };
+        let touched = PersonChange {
+            id: person(2),
+            merged_into: None,
+            ended_at: None,
+            state: PersonState::Active,
+            ..merged.clone()
+        };
         change(&store, |tx| {
             tx.set_people(&[merged.clone(), touched.clone()])?;
             tx.move_identifiers(person(1), person(2))
         })
         .unwrap();
-        let found = store.read("read", |tx| tx.people_by_id(&[person(1)], false)).unwrap();
-        assert_eq!((found[0].state, found[0].merged_into, found[0].revision), (PersonState::Merged, Some(person(2)), 2));
+        let found = store
+            .read("read", |tx| tx.people_by_id(&[person(1)], false))
+            .unwrap();
+        assert_eq!(
+            (found[0].state, found[0].merged_into, found[0].revision),
+            (PersonState::Merged, Some(person(2)), 2)
+        );
         let identifiers = store.read("read", |tx| tx.identifiers_of(person(2))).unwrap();
         assert_eq!(identifiers, [identifier(1, 2), identifier(2, 2)]);
-        assert_eq!(conflict(change(&store, |tx| tx.set_people(&[touched.clone()]))), None);
+        assert_eq!(
+            conflict(change(&store, |tx| tx.set_people(&[touched.clone()]))),
+            None
+        );
     }
 
     fn an_identifier_belongs_to_one_person(engine) {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
         populate(&store);
-        let taken = IdentifierRow { blind_index: [2; 16], ..identifier(4, 1) };
-        let refused = change(&store, |tx| tx.insert_identifiers(&[identifier(5, 1), taken.clone()]));
+        let taken = IdentifierRow {
+            blind_index: [2; 16],
+            ..identifier(4, 1)
+        };
+        let refused = change(&store, |tx| {
+            tx.insert_identifiers(&[identifier(5, 1), taken.clone()])
+        });
         assert_eq!(conflict(refused), Some("person_identifier_blind_index_key"));
-        assert_eq!(store.read("read", |tx| tx.identifiers_of(person(1))).unwrap(), [identifier(1, 1)]);
-        change(&store, |tx| tx.delete_identifiers(&[identifier(2, 2).id, identifier(9, 9).id])).unwrap();
+        assert_eq!(
+            store.read("read", |tx| tx.identifiers_of(person(1))).unwrap(),
+            [identifier(1, 1)]
+        );
+        change(&store, |tx| {
+            tx.delete_identifiers(&[identifier(2, 2).id, identifier(9, 9).id])
+        })
+        .unwrap();
         change(&store, |tx| tx.insert_identifiers(&[taken.clone()])).unwrap();
         // whose it is must exist
         assert!(matches!(
@@ -204,14 +265,25 @@ both_engines! {
                 Ok::<_, StoreError>(())
             })
             .unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_events(&[event_row(1, 2, 13)]))), Some("consent_event_pkey"));
-        assert_eq!(conflict(change(&store, |tx| tx.insert_events(&[event_row(1, 3, 12)]))), Some("consent_event_event_id_key"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_events(&[event_row(1, 2, 13)]))),
+            Some("consent_event_pkey")
+        );
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_events(&[event_row(1, 3, 12)]))),
+            Some("consent_event_event_id_key")
+        );
     }
 
     fn audit_batches_are_queued_with_their_private_parts(engine) {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
-        let log = LogRow { log: "decision".to_owned(), origin: "example.nl/decision".to_owned(), vkey: "v".to_owned(), state: "open".to_owned() };
+        let log = LogRow {
+            log: "decision".to_owned(),
+            origin: "example.nl/decision".to_owned(),
+            vkey: "v".to_owned(),
+            state: "open".to_owned(),
+        };
         let batch = |log: &str, seq| AuditBatch {
             log: log.to_owned(),
             node: "n1".to_owned(),
@@ -243,14 +315,26 @@ both_engines! {
                 assert_eq!(tx.last_node_seq("decision", "n2")?, None);
                 let queued = tx.queued_batches("decision", 10)?;
                 assert_eq!(queued.len(), 2);
-                assert_eq!((queued[0].node_seq, queued[0].start_index, queued[0].n), (1, None, 2));
-                assert_eq!((queued[0].leaf_hashes.clone(), queued[0].entries.clone()), (vec![7; 64], vec![8; 90]));
+                assert_eq!(
+                    (queued[0].node_seq, queued[0].start_index, queued[0].n),
+                    (1, None, 2)
+                );
+                assert_eq!(
+                    (queued[0].leaf_hashes.clone(), queued[0].entries.clone()),
+                    (vec![7; 64], vec![8; 90])
+                );
                 assert_eq!(tx.batches_of_node("decision", "n1", 2, 10)?, queued[1..]);
-                assert_eq!(tx.audit_private_of(person(1))?, [private(1, 0), private(1, 1), private(2, 0)]);
+                assert_eq!(
+                    tx.audit_private_of(person(1))?,
+                    [private(1, 0), private(1, 1), private(2, 0)]
+                );
                 Ok::<_, StoreError>(())
             })
             .unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_audit_batches(&[batch("decision", 2)]))), Some("audit_batch_pkey"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_audit_batches(&[batch("decision", 2)]))),
+            Some("audit_batch_pkey")
+        );
     }
 
     fn counters_add_up(engine) {
@@ -265,14 +349,25 @@ both_engines! {
         };
         for _ in 0..2 {
             change(&store, |tx| {
-                tx.add_statistics(&[add("a", 1, "granted", 1), add("b", 1, "granted", 5), add("a", 1, "granted", 2), add("a", 2, "withdrawn", 1)])
+                tx.add_statistics(&[
+                    add("a", 1, "granted", 1),
+                    add("b", 1, "granted", 5),
+                    add("a", 1, "granted", 2),
+                    add("a", 2, "withdrawn", 1),
+                ])
             })
             .unwrap();
         }
         store
             .read("read", |tx| {
-                assert_eq!(tx.statistics(Some("a"), 0..=9)?, [add("a", 1, "granted", 6), add("a", 2, "withdrawn", 2)]);
-                assert_eq!(tx.statistics(None, 1..=1)?, [add("a", 1, "granted", 6), add("b", 1, "granted", 10)]);
+                assert_eq!(
+                    tx.statistics(Some("a"), 0..=9)?,
+                    [add("a", 1, "granted", 6), add("a", 2, "withdrawn", 2)]
+                );
+                assert_eq!(
+                    tx.statistics(None, 1..=1)?,
+                    [add("a", 1, "granted", 6), add("b", 1, "granted", 10)]
+                );
                 Ok::<_, StoreError>(())
             })
             .unwrap();
@@ -293,12 +388,25 @@ both_engines! {
         };
         let (old, new) = (answer("crm", 1, NOW), answer("mailer", 2, NOW.plus_seconds(5)));
         change(&store, |tx| tx.insert_idempotency(&[old.clone(), new.clone()])).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_idempotency(&[old.clone()]))), Some("idempotency_pkey"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_idempotency(&[old.clone()]))),
+            Some("idempotency_pkey")
+        );
         // a caller does not see what another one stored under the same key
         let keys = [("crm", [1; 32]), ("crm", [2; 32]), ("mailer", [1; 32])];
-        assert_eq!(store.read("read", |tx| tx.find_idempotency(&keys)), Ok(vec![old.clone()]));
-        assert_eq!(change(&store, |tx| tx.delete_idempotency_before(NOW.plus_seconds(1))), Ok(1));
-        assert_eq!(store.read("read", |tx| tx.find_idempotency(&[("crm", [1; 32]), ("mailer", [2; 32])])), Ok(vec![new.clone()]));
+        assert_eq!(
+            store.read("read", |tx| tx.find_idempotency(&keys)),
+            Ok(vec![old.clone()])
+        );
+        assert_eq!(
+            change(&store, |tx| tx.delete_idempotency_before(NOW.plus_seconds(1))),
+            Ok(1)
+        );
+        assert_eq!(
+            store.read("read", |tx| tx
+                .find_idempotency(&[("crm", [1; 32]), ("mailer", [2; 32])])),
+            Ok(vec![new.clone()])
+        );
     }
 
     fn messages_wait_in_order(engine) {
@@ -312,10 +420,19 @@ both_engines! {
             purpose: purpose.map(str::to_owned),
             recorded_at: at,
         };
-        let (later, first) = (message(1, NOW.plus_seconds(1), None), message(2, NOW, Some("newsletter")));
+        let (later, first) = (
+            message(1, NOW.plus_seconds(1), None),
+            message(2, NOW, Some("newsletter")),
+        );
         change(&store, |tx| tx.insert_outbox(&[later.clone(), first.clone()])).unwrap();
-        assert_eq!(store.read("read", |tx| tx.outbox(10)), Ok(vec![first.clone(), later]));
-        assert_eq!(conflict(change(&store, |tx| tx.insert_outbox(&[first.clone()]))), Some("outbox_pkey"));
+        assert_eq!(
+            store.read("read", |tx| tx.outbox(10)),
+            Ok(vec![first.clone(), later])
+        );
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_outbox(&[first.clone()]))),
+            Some("outbox_pkey")
+        );
     }
 
     fn catalogue_versions_have_no_gaps(engine) {
@@ -331,14 +448,29 @@ both_engines! {
         };
         assert_eq!(store.read("read", |tx| tx.latest_catalogue()), Ok(None));
         for refused in [2, 0] {
-            assert_eq!(conflict(change(&store, |tx| tx.insert_catalogue_version(&version(refused, "x")))), Some("catalogue_version_pkey"));
+            assert_eq!(
+                conflict(change(&store, |tx| tx.insert_catalogue_version(&version(refused, "x")))),
+                Some("catalogue_version_pkey")
+            );
         }
         change(&store, |tx| tx.insert_catalogue_version(&version(1, "2027-01"))).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_catalogue_version(&version(1, "y")))), Some("catalogue_version_pkey"));
-        assert_eq!(conflict(change(&store, |tx| tx.insert_catalogue_version(&version(2, "2027-01")))), Some("catalogue_version_version_key"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_catalogue_version(&version(1, "y")))),
+            Some("catalogue_version_pkey")
+        );
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_catalogue_version(&version(2, "2027-01")))),
+            Some("catalogue_version_version_key")
+        );
         change(&store, |tx| tx.insert_catalogue_version(&version(2, "2027-02"))).unwrap();
-        assert_eq!(store.read("read", |tx| tx.catalogue_versions()), Ok(vec![version(1, "2027-01"), version(2, "2027-02")]));
-        assert_eq!(store.read("read", |tx| tx.latest_catalogue()), Ok(Some(version(2, "2027-02"))));
+        assert_eq!(
+            store.read("read", |tx| tx.catalogue_versions()),
+            Ok(vec![version(1, "2027-01"), version(2, "2027-02")])
+        );
+        assert_eq!(
+            store.read("read", |tx| tx.latest_catalogue()),
+            Ok(Some(version(2, "2027-02")))
+        );
     }
 
     fn clients_and_their_assertions(engine) {
@@ -362,9 +494,15 @@ both_engines! {
         assert_eq!(change(&store, |tx| tx.update_client(&client, NOW)), Ok(false), "somebody else was first");
         assert_eq!(store.read("read", |tx| tx.clients()), Ok(vec![changed]));
         change(&store, |tx| tx.use_assertion("crm", &[1; 32], NOW)).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.use_assertion("crm", &[1; 32], NOW))), Some("assertion_used_pkey"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.use_assertion("crm", &[1; 32], NOW))),
+            Some("assertion_used_pkey")
+        );
         change(&store, |tx| tx.use_assertion("other", &[1; 32], NOW)).unwrap();
-        assert_eq!(change(&store, |tx| tx.sweep_assertions(NOW.plus_seconds(1))), Ok(2));
+        assert_eq!(
+            change(&store, |tx| tx.sweep_assertions(NOW.plus_seconds(1))),
+            Ok(2)
+        );
         assert_eq!(change(&store, |tx| tx.delete_client("crm")), Ok(true));
         assert_eq!(change(&store, |tx| tx.delete_client("crm")), Ok(false));
         assert_eq!(change(&store, |tx| tx.update_client(&client, NOW)), Ok(false));
@@ -373,28 +511,64 @@ both_engines! {
     fn keys_of_network_epochs_and_people(engine) {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
-        let tenant = TenantKeyRow { name: "pairwise".to_owned(), version: 1, wrapped: vec![1; 60], state: "current".to_owned(), created_at: NOW };
+        let tenant = TenantKeyRow {
+            name: "pairwise".to_owned(),
+            version: 1,
+            wrapped: vec![1; 60],
+            state: "current".to_owned(),
+            created_at: NOW,
+        };
         change(&store, |tx| tx.insert_tenant_key(&tenant)).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_tenant_key(&tenant))), Some("tenant_key_pkey"));
-        assert_eq!(change(&store, |tx| tx.set_tenant_key_state("pairwise", 1, "readable")), Ok(true));
-        assert_eq!(change(&store, |tx| tx.set_tenant_key_state("pairwise", 2, "readable")), Ok(false));
-        assert_eq!(store.read("read", |tx| tx.tenant_keys()), Ok(vec![TenantKeyRow { state: "readable".to_owned(), ..tenant }]));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_tenant_key(&tenant))),
+            Some("tenant_key_pkey")
+        );
+        assert_eq!(
+            change(&store, |tx| tx.set_tenant_key_state("pairwise", 1, "readable")),
+            Ok(true)
+        );
+        assert_eq!(
+            change(&store, |tx| tx.set_tenant_key_state("pairwise", 2, "readable")),
+            Ok(false)
+        );
+        assert_eq!(
+            store.read("read", |tx| tx.tenant_keys()),
+            Ok(vec![TenantKeyRow {
+                state: "readable".to_owned(),
+                ..tenant
+            }])
+        );
 
         change(&store, |tx| tx.insert_epoch_key(3, &[5; 60], NOW)).unwrap();
-        assert_eq!(conflict(change(&store, |tx| tx.insert_epoch_key(3, &[6; 60], NOW))), Some("epoch_key_pkey"));
+        assert_eq!(
+            conflict(change(&store, |tx| tx.insert_epoch_key(3, &[6; 60], NOW))),
+            Some("epoch_key_pkey")
+        );
         store.add_person_keys(&[key(2, 1), key(1, 1)]).unwrap();
-        assert_eq!(conflict(store.add_person_keys(&[key(2, 1)])), Some("person_key_pkey"));
-        assert_eq!(store.read("read", |tx| tx.person_keys_of_epoch(3, 10)), Ok(vec![key(1, 1), key(2, 1)]));
+        assert_eq!(
+            conflict(store.add_person_keys(&[key(2, 1)])),
+            Some("person_key_pkey")
+        );
+        assert_eq!(
+            store.read("read", |tx| tx.person_keys_of_epoch(3, 10)),
+            Ok(vec![key(1, 1), key(2, 1)])
+        );
         let mut again = key(1, 1);
         (again.key.epoch, again.key.wrapped) = (4, vec![0; 62]);
         assert_eq!(change(&store, |tx| tx.rewrap_person_key(&again)), Ok(true));
         assert_eq!(change(&store, |tx| tx.delete_person_keys(person(2))), Ok(1));
         assert_eq!(change(&store, |tx| tx.rewrap_person_key(&key(2, 1))), Ok(false));
-        assert_eq!(store.read("read", |tx| tx.person_keys(person(1))), Ok(vec![again.key.clone()]));
+        assert_eq!(
+            store.read("read", |tx| tx.person_keys(person(1))),
+            Ok(vec![again.key.clone()])
+        );
         assert_eq!(change(&store, |tx| tx.destroy_epoch_key(3, NOW)), Ok(true));
         assert_eq!(change(&store, |tx| tx.destroy_epoch_key(3, NOW)), Ok(false));
         let epochs = store.read("read", |tx| tx.epoch_keys()).unwrap();
-        assert_eq!((epochs[0].epoch, epochs[0].wrapped.clone(), epochs[0].destroyed_at), (3, None, Some(NOW)));
+        assert_eq!(
+            (epochs[0].epoch, epochs[0].wrapped.clone(), epochs[0].destroyed_at),
+            (3, None, Some(NOW))
+        );
     }
 
     fn an_erased_person_leaves_a_tombstone_and_nothing_else(engine) {
@@ -405,16 +579,40 @@ both_engines! {
             tx.insert_identifiers(&[identifier(7, 1)])?;
             tx.insert_events(&[event_row(1, 1, 11), event_row(1, 2, 12), event_row(2, 1, 21)])?;
             tx.insert_audit_private(&[PrivateEntry {
-                log: "decision".to_owned(), node: "n".to_owned(), node_seq: 1, off: 0, person_id: person(1), key_version: 1, sealed: vec![1],
+                log: "decision".to_owned(),
+                node: "n".to_owned(),
+                node_seq: 1,
+                off: 0,
+                person_id: person(1),
+                key_version: 1,
+                sealed: vec![1],
             }])?;
             tx.insert_idempotency(&[IdempotencyRow {
-                client_id: "c".to_owned(), key_hash: [1; 32], request_hash: [1; 32], person_id: Some(person(1)), status: 200, sealed: vec![], created_at: NOW,
+                client_id: "c".to_owned(),
+                key_hash: [1; 32],
+                request_hash: [1; 32],
+                person_id: Some(person(1)),
+                status: 200,
+                sealed: vec![],
+                created_at: NOW,
             }])
         })
         .unwrap();
         assert_eq!(change(&store, |tx| tx.delete_person_keys(person(1))), Ok(1));
-        let erased = change(&store, |tx| tx.erase_person(person(1), &[identifier(7, 1).id], NOW)).unwrap();
-        assert_eq!((erased.records, erased.events, erased.private_entries, erased.identifiers, erased.answers), (1, 2, 1, 1, 1));
+        let erased = change(&store, |tx| {
+            tx.erase_person(person(1), &[identifier(7, 1).id], NOW)
+        })
+        .unwrap();
+        assert_eq!(
+            (
+                erased.records,
+                erased.events,
+                erased.private_entries,
+                erased.identifiers,
+                erased.answers
+            ),
+            (1, 2, 1, 1, 1)
+        );
         store.scrub().unwrap();
         store
             .read("read", |tx| {
@@ -436,7 +634,10 @@ both_engines! {
         assert_eq!(store.read("read", |tx| tx.meta("colour")), Ok(None));
         for value in ["red", "blue"] {
             change(&store, |tx| tx.put_meta("colour", value)).unwrap();
-            assert_eq!(store.read("read", |tx| tx.meta("colour")), Ok(Some(value.to_owned())));
+            assert_eq!(
+                store.read("read", |tx| tx.meta("colour")),
+                Ok(Some(value.to_owned()))
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ pub enum Engine {
 pub struct TestStorage {
     engine: Engine,
     url: String,
-    _database: Option<TestDatabase>,
+    database: Option<TestDatabase>,
     directory: TempDir,
 }
 
@@ -37,7 +37,7 @@ impl TestStorage {
         TestStorage {
             engine,
             url,
-            _database: database,
+            database,
             directory,
         }
     }
@@ -50,6 +50,11 @@ impl TestStorage {
     /// `sqlite:///…/akkoord.db` or `postgres://…`, as the configuration takes it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Runs SQL in the PostgreSQL database; see [`Postgres::psql`].
+    pub fn psql(&self, sql: &str) -> String {
+        self.database.as_ref().expect("a PostgreSQL database").psql(sql)
     }
 
     /// A directory of this test alone: keys, configuration, logs. The SQLite database is in it.

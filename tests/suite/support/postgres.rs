@@ -204,6 +204,11 @@ impl Postgres {
         }
     }
 
+    /// One of PostgreSQL's programs, such as `pg_receivewal`.
+    pub fn program(&self, name: &str) -> Command {
+        Command::new(self.0.programs.join(name))
+    }
+
     /// Stops the server as an operator would; sessions are ended.
     pub fn stop(&self) {
         self.order("stop");
