@@ -1,14 +1,15 @@
-//! People, their identifiers and their sealed records.
+//! People: who they are by blind index or id, with all that a decision about them needs.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use super::columns::{Bytes, Number, int};
 use super::error::StoreError;
+use super::records::SealedRecord;
 use super::schema::{person, person_identifier, person_key, person_record};
 use super::statement::{Statement, insert_rows};
 use super::tx::Tx;
-use crate::domain::ids::{IdentifierId, PersonId};
+use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
 
 /// Whether a person is one to record things about.
@@ -56,19 +57,6 @@ pub struct Loaded {
     pub key: Option<WrappedKey>,
 }
 
-/// A person's record as stored.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct SealedRecord {
-    /// Which change of the person it shows.
-    #[diesel(deserialize_as = Number<u64>)]
-    pub revision: u64,
-    /// The version of the person key it is sealed under.
-    #[diesel(deserialize_as = Number<u32>)]
-    pub key_version: u32,
-    /// Ciphertext.
-    pub sealed: Vec<u8>,
-}
-
 /// A person key as stored, without whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct WrappedKey {
@@ -102,34 +90,6 @@ impl NewPerson {
     const fn state(&self) -> &'static str {
         PersonState::Active.as_str()
     }
-}
-
-/// An identifier, findable by its blind index.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct IdentifierRow {
-    /// Its own id.
-    pub id: IdentifierId,
-    /// Whose it is.
-    pub person_id: PersonId,
-    /// Kind, such as `member-number`.
-    pub scheme: String,
-    /// The version of the blind-index key.
-    #[diesel(deserialize_as = Number<u32>)]
-    pub key_version: u32,
-    /// Blind index; unique.
-    #[diesel(deserialize_as = Bytes<16>)]
-    pub blind_index: [u8; 16],
-}
-
-/// A record to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordChange {
-    /// Whose it is.
-    pub person_id: PersonId,
-    /// The revision that it replaces; `None` for the first record of a person.
-    pub previous: Option<u64>,
-    /// The record.
-    pub record: SealedRecord,
 }
 
 /// A change of the row of a person.
@@ -408,136 +368,12 @@ impl Tx<'_> {
         self.expect_all(changed, changes.len())
     }
 
-    /// Writes records: the first of a person, or over the revision that was read.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when a person has another revision of it, or none, or already one.
-    pub fn put_records(&mut self, changes: &[RecordChange]) -> Result<(), StoreError> {
-        let (first, later): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.previous.is_none());
-        self.insert_records(&first)?;
-        if later.is_empty() {
-            return Ok(());
-        }
-        let later: Vec<(i64, &RecordChange)> = later
-            .iter()
-            .filter_map(|change| Some((int(change.previous?), *change)))
-            .collect();
-        let changed = self.each(
-            |connection| {
-                let mut changed = 0;
-                for (previous, row) in &later {
-                    changed += Statement::<_>::new(
-                        "UPDATE person_record SET revision = ?, key_version = ?, sealed = ? \
-                         WHERE person_id = ? AND revision = ?",
-                        (
-                            int(row.record.revision).into_sql::<BigInt>(),
-                            int(row.record.key_version).into_sql::<BigInt>(),
-                            row.record.sealed.as_slice().into_sql::<Binary>(),
-                            row.person_id.as_bytes().as_slice().into_sql::<Binary>(),
-                            previous.into_sql::<BigInt>(),
-                        ),
-                    )
-                    .execute(connection)?;
-                }
-                Ok(changed)
-            },
-            |connection| {
-                Statement::<_>::new(
-                    "UPDATE person_record SET revision = new.revision, key_version = new.key_version, \
-                     sealed = new.sealed FROM (SELECT unnest(?) AS person_id, unnest(?) AS previous, \
-                     unnest(?) AS revision, unnest(?) AS key_version, unnest(?) AS sealed) AS new \
-                     WHERE person_record.person_id = new.person_id AND person_record.revision = new.previous",
-                    (
-                        list(&later, |(_, row)| row.person_id.as_bytes().as_slice())
-                            .into_sql::<Array<Binary>>(),
-                        list(&later, |(previous, _)| *previous).into_sql::<Array<BigInt>>(),
-                        list(&later, |(_, row)| int(row.record.revision)).into_sql::<Array<BigInt>>(),
-                        list(&later, |(_, row)| int(row.record.key_version)).into_sql::<Array<BigInt>>(),
-                        list(&later, |(_, row)| row.record.sealed.as_slice()).into_sql::<Array<Binary>>(),
-                    ),
-                )
-                .execute(connection)
-            },
-        )?;
-        self.expect_all(changed, later.len())
-    }
-
-    fn insert_records(&mut self, records: &[&RecordChange]) -> Result<(), StoreError> {
-        insert_rows!(self, person_record, records, |row| {
-            person_id: Binary = row.person_id.as_bytes().as_slice(),
-            revision: BigInt = int(row.record.revision),
-            key_version: BigInt = int(row.record.key_version),
-            sealed: Binary = row.record.sealed.as_slice(),
-        })
-    }
-
-    fn expect_all(&mut self, changed: usize, wanted: usize) -> Result<(), StoreError> {
+    pub(super) fn expect_all(&mut self, changed: usize, wanted: usize) -> Result<(), StoreError> {
         if changed == wanted {
             Ok(())
         } else {
             self.fail(StoreError::Conflict { constraint: None })
         }
-    }
-
-    /// Adds identifiers.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] on `person_identifier_blind_index_key` when somebody has one of them.
-    pub fn insert_identifiers(&mut self, identifiers: &[IdentifierRow]) -> Result<(), StoreError> {
-        insert_rows!(self, person_identifier, identifiers, |row| {
-            id: Binary = row.id.as_bytes().as_slice(),
-            person_id: Binary = row.person_id.as_bytes().as_slice(),
-            scheme: Text = row.scheme.as_str(),
-            key_version: BigInt = int(row.key_version),
-            blind_index: Binary = row.blind_index.as_slice(),
-        })
-    }
-
-    /// Removes identifiers; those that are not there count as removed.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn delete_identifiers(&mut self, ids: &[IdentifierId]) -> Result<(), StoreError> {
-        let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
-        self.run(|connection| {
-            diesel::delete(person_identifier::table.filter(person_identifier::id.eq_any(ids)))
-                .execute(connection)
-                .map(|_| ())
-        })
-    }
-
-    /// The identifiers of a person, in the order of their ids.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn identifiers_of(&mut self, person: PersonId) -> Result<Vec<IdentifierRow>, StoreError> {
-        self.run(|connection| {
-            person_identifier::table
-                .filter(person_identifier::person_id.eq(person.as_bytes().as_slice()))
-                .order(person_identifier::id)
-                .select((
-                    person_identifier::id,
-                    person_identifier::person_id,
-                    person_identifier::scheme,
-                    person_identifier::key_version,
-                    person_identifier::blind_index,
-                ))
-                .load(connection)
-        })
-    }
-
-    /// Gives all identifiers of one person to another.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn move_identifiers(&mut self, from: PersonId, to: PersonId) -> Result<usize, StoreError> {
-        self.run(|connection| {
-            diesel::update(
-                person_identifier::table.filter(person_identifier::person_id.eq(from.as_bytes().as_slice())),
-            )
-            .set(person_identifier::person_id.eq(to.as_bytes().as_slice()))
-            .execute(connection)
-        })
     }
 
     /// Everybody who was merged into somebody, at any distance.
@@ -586,6 +422,6 @@ fn bytes(id: Option<&PersonId>) -> Option<&[u8]> {
 }
 
 /// A column of rows, for `unnest`.
-fn list<'r, R, T>(rows: &'r [R], column: impl Fn(&'r R) -> T) -> Vec<T> {
+pub(super) fn list<'r, R, T>(rows: &'r [R], column: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(column).collect()
 }

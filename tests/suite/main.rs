@@ -31,6 +31,8 @@ mod rooms;
 #[cfg(test)]
 mod store_open;
 #[cfg(test)]
+mod store_people;
+#[cfg(test)]
 mod store_postgres;
 #[cfg(test)]
 mod store_rows;

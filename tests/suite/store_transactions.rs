@@ -249,9 +249,7 @@ fn another_process_that_writes_is_waited_for() {
 #[test]
 fn transactions_that_lock_each_other_out_are_run_again() {
     let storage = TestStorage::new(Engine::Postgres);
-    storage.psql(&format!(
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''50ms''', current_database()); END $$"
-    ));
+    storage.psql("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''50ms''', current_database()); END $$");
     let (store, seen) = observed(&storage);
     let person = |number| PersonId::from_bytes([number; 16]);
     store

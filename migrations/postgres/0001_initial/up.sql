@@ -17,6 +17,7 @@ CREATE TABLE person (
     CHECK (state <> 'merged' OR merged_into IS NOT NULL),
     CHECK (state = 'active' OR ended_at IS NOT NULL)
 ) WITH (fillfactor = 80);
+CREATE INDEX person_merged ON person (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE person_identifier (
     id BYTEA NOT NULL PRIMARY KEY CHECK (length(id) = 16),

@@ -1,0 +1,76 @@
+//! Making deleted bytes go from the files, and keeping SQLite's log short.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::connection::AnyConnection;
+use super::engine::Store;
+use super::error::StoreError;
+
+/// Tables whose rows an erasure deletes or rewrites.
+const TOUCHED: &str = "person, person_record, consent_event, audit_private, person_identifier, idempotency, \
+                       keystore.person_key";
+
+const SCRUB_TRIES: u32 = 20;
+const SCRUB_PAUSE: Duration = Duration::from_millis(100);
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = BigInt)]
+    busy: i64,
+}
+
+impl Store {
+    /// After an erasure: makes the bytes of deleted rows go from the database files too. SQLite's log is copied into
+    /// the files, whose deleted rows are overwritten, and cut to nothing; PostgreSQL's tables are vacuumed. What
+    /// backups and PostgreSQL's archived log still hold is sealed under keys that are destroyed at the epoch's end.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when readers kept SQLite's log in use for two seconds: try again later.
+    pub fn scrub(&self) -> Result<(), StoreError> {
+        let mut connection = self.connector().open()?;
+        match &mut connection {
+            AnyConnection::Sqlite(connection) => {
+                truncate_log(connection, "main")?;
+                truncate_log(connection, "keystore")
+            }
+            AnyConnection::Postgres(connection) => {
+                connection.batch_execute("SET statement_timeout = 0")?;
+                connection.batch_execute(&format!("VACUUM {TOUCHED}"))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Copies SQLite's log into the files as far as nobody reads it, without making anybody wait. Called now and then
+    /// from a thread of its own, it spares the writers that work. PostgreSQL does this by itself.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        match &mut self.connector().open()? {
+            AnyConnection::Sqlite(connection) => {
+                for file in ["main", "keystore"] {
+                    connection.batch_execute(&format!("PRAGMA {file}.wal_checkpoint(PASSIVE)"))?;
+                }
+                Ok(())
+            }
+            AnyConnection::Postgres(_) => Ok(()),
+        }
+    }
+}
+
+fn truncate_log(connection: &mut SqliteConnection, file: &str) -> Result<(), StoreError> {
+    for _ in 0..SCRUB_TRIES {
+        let checkpoint: Checkpoint =
+            diesel::sql_query(format!("PRAGMA {file}.wal_checkpoint(TRUNCATE)")).get_result(connection)?;
+        if checkpoint.busy == 0 {
+            return Ok(());
+        }
+        std::thread::sleep(SCRUB_PAUSE);
+    }
+    Err(StoreError::Unavailable("readers kept its log in use".into()))
+}
