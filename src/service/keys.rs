@@ -114,6 +114,7 @@ impl Keyring {
     }
 
     /// The key that signs the checkpoints of a log.
+    #[expect(dead_code, reason = "the sequencer signs checkpoints with it")]
     pub(crate) fn log_signing(&self, log: &str) -> Option<SigningKey> {
         self.tenant_keys.log_signing(log).ok().flatten()
     }

@@ -220,11 +220,6 @@ impl Service {
         self.0.shared.test_subjects
     }
 
-    /// The store, for the rooms of this one.
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
     /// The keys, for the rooms of this one.
     pub(crate) fn keys(&self) -> &Keyring {
         &self.0.shared.keys

@@ -1,13 +1,17 @@
 //! One unit of work: many requests, one transaction. Everything is read up front, decided in memory, staged, and
 //! written at the end in a handful of statements; a request that is refused leaves nothing behind.
 
+mod changes;
 mod people;
+mod sealed;
 mod staged;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use people::{Circumstances, Found, Person, PersonState, open_event};
+pub(crate) use changes::Circumstances;
+pub(crate) use people::{Found, Person, PersonState};
+pub(crate) use sealed::open_event;
 use staged::Staged;
 pub(crate) use staged::{Log, NodeSequence};
 

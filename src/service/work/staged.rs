@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::people::{Person, measure};
+use super::changes::measure;
+use super::people::Person;
 use super::{Stop, Work};
 use crate::audit::bundle;
 use crate::audit::leaf::{Leaf, leaf_hash};

@@ -1,0 +1,196 @@
+//! How people and their events are sealed for the database, and opened again.
+
+use std::sync::Arc;
+
+use super::Work;
+use super::people::{Person, PersonState};
+use crate::crypto::{self, PersonKeys, Place};
+use crate::domain::event::Event;
+use crate::domain::ids::{EventId, PersonId};
+use crate::domain::person::PersonRecord;
+use crate::service::keys::PERSON_KEY_VERSION;
+use crate::service::shared::Shared;
+use crate::store::{
+    EventRow, Loaded, PersonChange, PersonState as StoredState, RecordChange, SealedRecord, StoreError,
+};
+
+impl Work<'_, '_> {
+    /// Seals the record of everybody who changed.
+    pub(super) fn write_records(&mut self) -> Result<(), StoreError> {
+        let touched: Vec<PersonId> = self.staged.touched.iter().copied().collect();
+        let mut rows = Vec::with_capacity(touched.len());
+        let mut heads = Vec::new();
+        for id in touched {
+            let nonce = self.random();
+            let Some(person) = self.people.get(&id) else {
+                continue;
+            };
+            let Some(keys) = &person.keys else { continue };
+            let plain = serde_json::to_vec(&*person.record).map_err(|_| StoreError::Corrupt)?;
+            let padded = crypto::pad(&plain, crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
+            let place = record_place(
+                self.shared.keys.tenant(),
+                &person.id,
+                person.key_version,
+                person.revision,
+            );
+            let sealed =
+                crypto::seal(&keys.record(), &place, nonce, &padded).map_err(|_| StoreError::Corrupt)?;
+            rows.push(RecordChange {
+                person_id: id,
+                previous: person.stored_revision,
+                record: SealedRecord {
+                    revision: person.revision,
+                    key_version: person.key_version,
+                    sealed,
+                },
+            });
+            if let Some(previous) = person.stored_revision {
+                heads.push(PersonChange {
+                    id,
+                    previous,
+                    revision: person.revision,
+                    state: StoredState::Active,
+                    merged_into: None,
+                    ended_at: None,
+                });
+            }
+        }
+        // The head row first: it is the lock that two nodes meet at, always in the order of ids.
+        if !heads.is_empty() {
+            self.tx.set_people(&heads)?;
+        }
+        if rows.is_empty() {
+            Ok(())
+        } else {
+            self.tx.put_records(&rows)
+        }
+    }
+}
+
+pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
+    let nobody = |state| Person {
+        id: loaded.id,
+        state,
+        record: Arc::new(PersonRecord::default()),
+        revision: loaded.revision,
+        stored_revision: Some(loaded.revision),
+        key_version: PERSON_KEY_VERSION,
+        keys: None,
+    };
+    match (loaded.state, loaded.merged_into) {
+        (StoredState::Active, _) => {}
+        (StoredState::Merged, Some(into)) => return nobody(PersonState::Merged(into)),
+        (StoredState::Merged, None) | (StoredState::Erased, _) => return nobody(PersonState::Erased),
+    }
+    // Somebody whose key is gone was erased, also when a crash came between the key and the rest (promise 1).
+    let Some(key) = &loaded.key else {
+        return nobody(PersonState::Erased);
+    };
+    let opened = shared.keys.person_keys(loaded.id, key).and_then(|keys| {
+        let record = loaded.record.as_ref().map_or_else(
+            || Some(PersonRecord::default()),
+            |row| {
+                open_record(
+                    shared,
+                    loaded.id,
+                    &keys,
+                    row.key_version,
+                    row.revision,
+                    &row.sealed,
+                )
+            },
+        )?;
+        Some((keys, record))
+    });
+    let Some((keys, record)) = opened else {
+        tracing::error!(
+            alarm = "unreadable-record",
+            "a person's key or record does not open; it was changed or moved outside the service"
+        );
+        return nobody(PersonState::Unreadable);
+    };
+    Person {
+        record: Arc::new(record),
+        keys: Some(Arc::new(keys)),
+        ..nobody(PersonState::Active)
+    }
+}
+
+fn open_record(
+    shared: &Shared,
+    person: PersonId,
+    keys: &PersonKeys,
+    key_version: u32,
+    revision: u64,
+    sealed: &[u8],
+) -> Option<PersonRecord> {
+    let place = record_place(shared.keys.tenant(), &person, key_version, revision);
+    let padded = crypto::open(&keys.record(), &place, sealed).ok()?;
+    serde_json::from_slice(crypto::unpad(&padded, crypto::PAD_BUCKET).ok()?).ok()
+}
+
+fn record_place<'a>(tenant: &'a str, person: &'a PersonId, key_version: u32, revision: u64) -> Place<'a> {
+    Place {
+        tenant,
+        table: "person_record",
+        column: "sealed",
+        row: person.as_bytes(),
+        person: person.as_bytes(),
+        key_version,
+        revision,
+    }
+}
+
+fn event_place<'a>(
+    tenant: &'a str,
+    event: &'a EventId,
+    person: &'a PersonId,
+    key_version: u32,
+    sequence: u64,
+) -> Place<'a> {
+    Place {
+        tenant,
+        table: "consent_event",
+        column: "sealed",
+        row: event.as_bytes(),
+        person: person.as_bytes(),
+        key_version,
+        revision: sequence,
+    }
+}
+
+pub(super) fn seal_event(
+    shared: &Shared,
+    person: &Person,
+    keys: &PersonKeys,
+    event: &Event,
+    sequence: u64,
+    nonce: [u8; 12],
+) -> Result<Vec<u8>, StoreError> {
+    let plain = serde_json::to_vec(event).map_err(|_| StoreError::Corrupt)?;
+    let padded = crypto::pad(&plain, crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
+    let place = event_place(
+        shared.keys.tenant(),
+        &event.id,
+        &person.id,
+        person.key_version,
+        sequence,
+    );
+    crypto::seal(&keys.event(), &place, nonce, &padded).map_err(|_| StoreError::Corrupt)
+}
+
+/// Opens a stored event.
+pub(crate) fn open_event(shared: &Shared, person: &Person, row: &EventRow) -> Result<Event, StoreError> {
+    let keys = person.keys.as_ref().ok_or(StoreError::Corrupt)?;
+    let place = event_place(
+        shared.keys.tenant(),
+        &row.event_id,
+        &row.person_id,
+        person.key_version,
+        row.sequence,
+    );
+    let padded = crypto::open(&keys.event(), &place, &row.sealed).map_err(|_| StoreError::Corrupt)?;
+    let plain = crypto::unpad(&padded, crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
+    serde_json::from_slice(plain).map_err(|_| StoreError::Corrupt)
+}
