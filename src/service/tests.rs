@@ -1,7 +1,5 @@
 //! The use cases over a real SQLite store, with the clock turned by the test.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
