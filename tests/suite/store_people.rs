@@ -6,7 +6,7 @@ use akkoord::store::{
     PrivateEntry, RecordChange, SealedRecord, Store, StoreError, Tx, WrappedKey,
 };
 
-use crate::support::engine::TestStorage;
+use crate::support::engine::{Engine, TestStorage};
 use crate::support::store::{NOW, open};
 
 fn person(number: u8) -> PersonId {
@@ -329,4 +329,30 @@ both_engines! {
             })
             .unwrap();
     }
+}
+
+#[test]
+fn an_erased_person_leaves_no_bytes_in_the_files_of_sqlite() {
+    let storage = TestStorage::new(Engine::Sqlite);
+    let store = open(&storage);
+    populate(&store);
+    let (sealed, wrapped) = (b"sealed-event-of-one".repeat(300), b"wrapped-key-of-one".to_vec());
+    let mut keyed = key(1, 2);
+    keyed.key.wrapped = wrapped.clone();
+    store.add_person_keys(&[keyed]).unwrap();
+    let mut row = event_row(1, 1, 11);
+    row.sealed = sealed;
+    change(&store, |tx| tx.insert_events(std::slice::from_ref(&row))).unwrap();
+    let found = |bytes: &[u8]| {
+        let files = std::fs::read_dir(storage.directory()).unwrap();
+        files
+            .map(|file| std::fs::read(file.unwrap().path()).unwrap())
+            .filter(|content| content.windows(bytes.len()).any(|window| window == bytes))
+            .count()
+    };
+    assert!(found(b"sealed-event-of-one") > 0 && found(&wrapped) > 0);
+    change(&store, |tx| tx.delete_person_keys(person(1))).unwrap();
+    change(&store, |tx| tx.erase_person(person(1), &[], NOW)).unwrap();
+    store.scrub().unwrap();
+    assert_eq!((found(b"sealed-event-of-one"), found(&wrapped)), (0, 0));
 }
