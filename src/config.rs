@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::service::access::issuer::IssuerSettings;
 use crate::telemetry::{self, Log};
 
 pub mod root_key;
@@ -50,6 +51,9 @@ pub struct Config {
     /// Log lines.
     #[serde(default)]
     pub log: Log,
+    /// Other issuers of tokens than Akkoord itself, one `[[issuer]]` each.
+    #[serde(default, rename = "issuer", skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<IssuerSettings>,
 }
 
 /// Bounds that keep the service standing under load.
@@ -68,6 +72,9 @@ pub struct Limits {
     pub deadline_ms: u64,
     /// Connections to the database. Default 8.
     pub pool_size: u32,
+    /// Seconds between a red `/readyz` and the closed door when the service stops: the time a load balancer needs to look
+    /// away. Default 0.
+    pub drain_seconds: u64,
 }
 
 impl Default for Limits {
@@ -79,6 +86,7 @@ impl Default for Limits {
             queue: 4_096,
             deadline_ms: 5_000,
             pool_size: 8,
+            drain_seconds: 0,
         }
     }
 }
@@ -194,6 +202,13 @@ impl Config {
         if let Some(RootKeySource::File(file)) = &mut config.root_key {
             *file = folder.join(&*file);
         }
+        for file in config
+            .issuers
+            .iter_mut()
+            .filter_map(|issuer| issuer.jwks_file.as_mut())
+        {
+            *file = folder.join(&*file);
+        }
         if let Some(file) = config.database.sqlite_path() {
             config.database = DatabaseUrl(format!("sqlite://{}", folder.join(file).display()));
         }
@@ -288,6 +303,7 @@ impl Config {
             queue,
             deadline_ms,
             pool_size,
+            drain_seconds,
         } = self.limits;
         for (key, value, least, most) in [
             ("max_connections", max_connections as u64, 1, 1_000_000),
@@ -296,6 +312,7 @@ impl Config {
             ("queue", queue as u64, 1, 1_000_000),
             ("deadline_ms", deadline_ms, 50, 60_000),
             ("pool_size", pool_size.into(), 2, 1_000),
+            ("drain_seconds", drain_seconds, 0, 300),
         ] {
             wrong(
                 !(least..=most).contains(&value),
@@ -308,7 +325,15 @@ impl Config {
             "level",
             "`log.level` is error, warn, info or debug, or such a word per room: info,akkoord::store=debug",
         );
+        for mistake in self.issuers.iter().filter_map(|issuer| issuer.check().err()) {
+            wrong(true, "[[issuer]]", &mistake.to_string());
+        }
         found
+    }
+
+    /// `public_base` without a slash at its end.
+    pub fn base(&self) -> String {
+        self.public_base.as_str().trim_end_matches('/').to_owned()
     }
 
     /// The configuration with its defaults, as TOML, without passwords.

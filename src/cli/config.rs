@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::embedded::POLICIES;
-use super::{Failure, RootKeyArguments};
+use super::{Failure, RootKeyArguments, serve};
 use crate::config::{Config, root_key};
+use crate::crypto::sha256;
+use crate::outward;
+use crate::policy::load::{Files, inspect, read_folder};
+use crate::store::{Rehearsal, Store};
 use crate::world::RealWorld;
 
 /// The sample with which `config init` begins.
@@ -96,7 +100,7 @@ fn init(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Fails when the file is there: `O_EXCL` also where two do this at once.
-fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
+pub fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -107,6 +111,41 @@ fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
         .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+/// What is in the folder, or how many mistakes; `policy check` says which.
+fn policies(files: &Files) -> Result<String, String> {
+    let inspection = inspect(files, None, &sha256);
+    let mistakes = inspection
+        .findings
+        .iter()
+        .filter(|finding| finding.is_error())
+        .count();
+    match &inspection.checked {
+        Some(checked) if mistakes == 0 => {
+            let catalogue = &checked.catalogue;
+            let (purposes, libraries) = (catalogue.purposes.len(), catalogue.organisations.len());
+            Ok(format!("{purposes} purposes, {libraries} organisations"))
+        }
+        _ => Err(format!("{mistakes} mistakes; `akkoord policy check` names them")),
+    }
+}
+
+/// Opens the database as `serve` would, and changes nothing.
+fn database(config: &Config, files: &Files) -> Result<String, String> {
+    let options = serve::store_options(config, files, &RealWorld).map_err(|failure| failure.to_string())?;
+    match Store::rehearse(&options) {
+        Ok(Rehearsal::New) => Ok(format!(
+            "{} does not exist yet; the first start makes it",
+            config.database
+        )),
+        Ok(Rehearsal::Current) => Ok(format!("{} answers", config.database)),
+        Ok(Rehearsal::Behind { steps }) => Ok(format!(
+            "{} answers; the next start brings its schema up to date ({steps} steps)",
+            config.database
+        )),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn show(file: &Path) -> Result<(), Failure> {
@@ -133,6 +172,23 @@ fn check(file: &Path, root_key: &RootKeyArguments) -> Result<(), Failure> {
             .and_then(|source| source.read())
             .map(|_| "32 bytes".to_owned())
             .map_err(|error| error.to_string()),
+    );
+    let files = read_folder(&config.policies).map_err(|error| error.to_string());
+    judge(
+        "policies",
+        files.as_ref().map_err(String::clone).and_then(policies),
+    );
+    judge(
+        "token issuers",
+        outward::jwks::issuers(config.issuers.clone(), &config.base())
+            .map(|issuers| format!("Akkoord itself and {} more", issuers.len()))
+            .map_err(|error| error.to_string()),
+    );
+    judge(
+        "database",
+        files
+            .map_err(|_| "not tried: the policies say which network it belongs to".to_owned())
+            .and_then(|files| database(&config, &files)),
     );
     if config.database.has_password() {
         super::say(

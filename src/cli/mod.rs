@@ -9,11 +9,19 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, RootKeyError, RootKeySource};
+use crate::policy::load::Files;
+use crate::service::StartError;
+use crate::service::access::ClientMistake;
+use crate::service::refusal::Refusal;
+use crate::store::StoreError;
+use crate::web::server::Face;
 
 pub mod audit_verify;
 mod config;
+mod demo;
 mod embedded;
 pub mod policy;
+mod serve;
 
 /// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
 const EX_CONFIG: u8 = 78;
@@ -33,12 +41,18 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serves what a configuration describes, until SIGTERM or SIGINT
+    Serve(serve::ServeArguments),
+    /// Starts a fictional network of nine libraries and 5,000 members on this machine
+    Demo(demo::DemoArguments),
     /// Writes, checks and shows configurations
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Checks the policy files
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Prints the description of the API (OpenAPI 3.1, JSON)
+    Openapi,
 }
 
 /// Where the root key is, when not where the configuration says.
@@ -79,9 +93,24 @@ pub enum Failure {
     /// Said in a sentence.
     #[error("{0}")]
     Refused(String),
+    /// Said in a sentence: something that must be changed before it can work.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The service does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A use case said no.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A client.
+    #[error(transparent)]
+    Client(#[from] ClientMistake),
     /// The root key.
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
@@ -90,8 +119,14 @@ pub enum Failure {
 impl Failure {
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
-            Self::Config(_) | Self::RootKey(_) => EX_CONFIG,
+            Self::Misconfigured(_)
+            | Self::Store(StoreError::Misconfigured(_))
+            | Self::Start(
+                StartError::Catalogue(_) | StartError::Keys(_) | StartError::Issuer(_) | StartError::Node,
+            )
+            | Self::Config(_)
+            | Self::RootKey(_) => EX_CONFIG,
+            Self::Refused(_) | Self::Store(_) | Self::Start(_) | Self::Refusal(_) | Self::Client(_) => 1,
         }
     }
 }
@@ -99,8 +134,14 @@ impl Failure {
 /// Reads the command line, does it, and says how it went.
 pub fn run() -> ExitCode {
     let done = match &Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Config(command) => config::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Openapi => {
+            say(crate::api::openapi::text().trim_end());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,6 +150,28 @@ pub fn run() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// The faces of the service.
+fn faces() -> Vec<Face> {
+    vec![crate::api::face()]
+}
+
+/// The id of the network that policy files describe: a database belongs to one network.
+fn network(files: &Files) -> Result<String, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Network {
+        id: String,
+    }
+    let unreadable = || {
+        Failure::Misconfigured(
+            "the policies have no network.toml with an `id`; run `akkoord policy check`".to_owned(),
+        )
+    };
+    let text = files.text("network.toml").ok_or_else(unreadable)?;
+    toml::from_str(text)
+        .map(|network: Network| network.id)
+        .map_err(|_| unreadable())
 }
 
 /// One or more lines on standard output. Whoever closed it does not want to know.

@@ -18,6 +18,7 @@ mod people;
 pub mod refusal;
 pub mod search;
 pub mod shared;
+pub mod test_subjects;
 mod unsubscribe;
 pub mod verbs;
 mod wishes;

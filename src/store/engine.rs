@@ -49,6 +49,20 @@ pub struct StoreOptions {
     pub observer: Option<Arc<dyn Observer>>,
 }
 
+/// What [`Store::open`] would find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// No files yet: they would be made.
+    New,
+    /// The schema of this program.
+    Current,
+    /// An older or empty schema, which would be brought up to date.
+    Behind {
+        /// How many migrations are missing.
+        steps: usize,
+    },
+}
+
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -128,6 +142,35 @@ impl Store {
             require_synchronous_standby: options.require_synchronous_standby,
             observer: options.observer,
         })))
+    }
+
+    /// Finds out whether [`Store::open`] would work, and changes nothing: the schema is brought up to date in a transaction
+    /// that is taken back.
+    ///
+    /// # Errors
+    /// What [`Store::open`] would say.
+    pub fn rehearse(options: &StoreOptions) -> Result<Rehearsal, StoreError> {
+        if migrate::is_absent(options) && options.create {
+            return Ok(Rehearsal::New);
+        }
+        let kept = StoreOptions {
+            create: false,
+            ..options.clone()
+        };
+        migrate::prepare_files(&kept)?;
+        let connector = Connector {
+            url: options.url.clone(),
+            busy_timeout: options.busy_timeout,
+        };
+        let mut connection = connector.open()?;
+        let missing = migrate::rehearse(&mut connection, options)?;
+        if options.require_synchronous_standby {
+            standby::require(&mut connection)?;
+        }
+        Ok(match missing {
+            0 => Rehearsal::Current,
+            steps => Rehearsal::Behind { steps },
+        })
     }
 
     /// The id that this database and its key store carry.

@@ -30,6 +30,14 @@ const NETWORK: &str = "network";
 /// Any number of nodes may start together; one migrates. The number is "akkoord" in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(27418468459278948)";
 
+/// Whether neither file of an SQLite store is there.
+pub(super) fn is_absent(options: &StoreOptions) -> bool {
+    match options.url.location() {
+        Location::Sqlite(files) => !files.data.exists() && !files.keys.exists(),
+        Location::Postgres(_) => false,
+    }
+}
+
 /// Checks that the files of an SQLite store are there, or makes them, readable for their owner alone.
 pub(super) fn prepare_files(options: &StoreOptions) -> Result<(), StoreError> {
     let Location::Sqlite(files) = options.url.location() else {
@@ -78,6 +86,38 @@ pub(super) fn migrate(
     connection: &mut AnyConnection,
     options: &StoreOptions,
 ) -> Result<[u8; 16], StoreError> {
+    begin(connection)?;
+    let result = bring_up(connection, options);
+    if result.is_ok() {
+        Manager::commit_transaction(connection)?;
+    } else {
+        // The connection is dropped after this; a failure here has nothing more to say.
+        let _undone = Manager::rollback_transaction(connection);
+    }
+    result
+}
+
+/// Does what [`migrate`] does and takes it back: how many migrations are missing.
+pub(super) fn rehearse(connection: &mut AnyConnection, options: &StoreOptions) -> Result<usize, StoreError> {
+    begin(connection)?;
+    let missing = match connection {
+        AnyConnection::Sqlite(sqlite) => {
+            applied(sqlite).map(|done| missing(&done, &names::<Sqlite>(&SQLITE)))
+        }
+        AnyConnection::Postgres(postgres) => {
+            applied(postgres).map(|done| missing(&done, &names::<Pg>(&POSTGRES)))
+        }
+    };
+    let result = missing.and_then(|missing| bring_up(connection, options).map(|_| missing));
+    Manager::rollback_transaction(connection)?;
+    result
+}
+
+fn missing(applied: &[String], known: &[String]) -> usize {
+    known.iter().filter(|version| !applied.contains(version)).count()
+}
+
+fn begin(connection: &mut AnyConnection) -> Result<(), StoreError> {
     match connection {
         // All or nothing, also for a second process that starts now.
         AnyConnection::Sqlite(sqlite) => {
@@ -90,14 +130,7 @@ pub(super) fn migrate(
             postgres.batch_execute(LOCK)?;
         }
     }
-    let result = bring_up(connection, options);
-    if result.is_ok() {
-        Manager::commit_transaction(connection)?;
-    } else {
-        // The connection is dropped after this; a failure here has nothing more to say.
-        let _undone = Manager::rollback_transaction(connection);
-    }
-    result
+    Ok(())
 }
 
 fn confirm_server(connection: &mut PgConnection) -> Result<(), StoreError> {

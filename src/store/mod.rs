@@ -37,7 +37,7 @@ pub use audit_rows::{AuditBatch, LogRow, PrivateEntry, StoredBatch};
 pub use audit_search::SearchFrom;
 pub use catalogue::CatalogueRow;
 pub use clients::ClientRow;
-pub use engine::{Observer, Outcome, Session, Store, StoreOptions};
+pub use engine::{Observer, Outcome, Rehearsal, Session, Store, StoreOptions};
 pub use erasure::{ERASURE, Erased, OnErasure};
 pub use error::{CONSTRAINTS, StoreError};
 pub use events::EventRow;

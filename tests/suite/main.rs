@@ -19,7 +19,11 @@ mod cli_config;
 #[cfg(test)]
 mod cli_help;
 #[cfg(test)]
+mod cli_serve;
+#[cfg(test)]
 mod cli_telemetry;
+#[cfg(test)]
+mod demo;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
@@ -40,3 +44,5 @@ mod store_rows;
 mod store_schema;
 #[cfg(test)]
 mod store_transactions;
+#[cfg(test)]
+mod test_subjects;

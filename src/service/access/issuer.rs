@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -61,7 +61,7 @@ pub struct ExternalIssuer {
 }
 
 /// The claim that names the client. RFC 9068 says `client_id`, iGov-NL says `azp`; some know only `sub`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientClaim {
     /// `client_id`.
@@ -92,7 +92,7 @@ impl ClientClaim {
 }
 
 /// One `[[issuer]]` of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerSettings {
     /// A short name: the first part of the names of its clients (`network-idp:name`).
