@@ -7,7 +7,13 @@
 mod support;
 
 #[cfg(test)]
+mod access_attacks;
+#[cfg(test)]
 mod access_clients;
+#[cfg(test)]
+mod access_issuers;
+#[cfg(test)]
+mod access_token_endpoint;
 #[cfg(test)]
 mod api_bad_input;
 #[cfg(test)]
