@@ -98,10 +98,10 @@ impl ConsentRequest {
         let purpose = reading.purpose("/purpose", &self.purpose);
         let status = reading.word("/status", &self.status, ConsentStatus::parse, ConsentStatus::ALL);
         let data_scopes = optional(self.data_scopes.as_deref(), |texts| {
-            reading.data_scopes("/dataScopes", texts.get(..texts.len().min(50)).unwrap_or(texts))
+            reading.data_scopes("/dataScopes", texts)
         });
         let channels = optional(self.channels.as_deref(), |texts| {
-            reading.channels("/channels", texts.get(..texts.len().min(10)).unwrap_or(texts))
+            reading.channels("/channels", texts)
         });
         let language = optional(self.language.as_deref(), |text| {
             reading.language("/language", text)

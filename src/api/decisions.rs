@@ -177,9 +177,6 @@ impl DecisionRequest {
         if action == Some(Action::Enrich) && self.data_source.is_none() {
             reading.required::<()>("/dataSource");
         }
-        if self.data_scopes.len() > 50 {
-            reading.mistake::<()>("/dataScopes", "too-many", "Give at most 50 kinds of data.");
-        }
         let data_scopes = reading.data_scopes("/dataScopes", &self.data_scopes);
         let reference = reading.optional_text("/reference", self.reference.as_deref(), 200);
         let at = optional(self.at.as_deref(), |text| reading.past("/at", text));

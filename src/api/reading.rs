@@ -88,6 +88,9 @@ impl Reading {
 
     /// Kinds of data of the catalogue.
     pub fn data_scopes(&mut self, pointer: &str, texts: &[String]) -> Option<BTreeSet<DataScopeId>> {
+        if texts.len() > 50 {
+            return self.mistake(pointer, "too-many", "Give at most 50 kinds of data.");
+        }
         let mut scopes = BTreeSet::new();
         let mut good = true;
         for (index, text) in texts.iter().enumerate() {
@@ -110,6 +113,9 @@ impl Reading {
 
     /// Channels.
     pub fn channels(&mut self, pointer: &str, texts: &[String]) -> Option<BTreeSet<Channel>> {
+        if texts.len() > 10 {
+            return self.mistake(pointer, "too-many", "Give each channel once.");
+        }
         let mut channels = BTreeSet::new();
         let mut good = true;
         for (index, text) in texts.iter().enumerate() {
