@@ -61,6 +61,14 @@ pub struct DecisionRequest {
 /// The answer. A deny is a normal answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(example = json!({
+    "decisionId": "8f14e45fceea167a5a36dedd4bea2543", "decision": "permit",
+    "reasons": [{"code": "permit-consent", "text": "Dit lid gaf toestemming op 3 november 2026."}],
+    "dataScopes": ["email", "identity"], "withheldDataScopes": [], "validUntil": "2026-11-22T12:00:30.000Z",
+    "obligations": [{"type": "list-unsubscribe", "url": "https://akkoord.example/u/AbC"}], "captureUrl": null,
+    "legalBasis": "consent", "policyVersion": "2026-11-01.3",
+    "audit": {"log": "decision", "leafHash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+}))]
 pub struct Decision {
     /// Id of the decision, also in the audit log.
     pub decision_id: String,

@@ -134,6 +134,7 @@ fn frame() -> OpenApi {
         ("Objections and restrictions", "GDPR articles 21 and 18."),
         ("Preferences", "How people want to be reached."),
         ("Policies", "What may be asked, and in which words."),
+        ("Audit", "Who asked what, and why it was answered as it was."),
         ("Document", "This document."),
     ];
     OpenApiBuilder::new()

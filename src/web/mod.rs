@@ -16,3 +16,4 @@ pub mod query;
 pub mod server;
 pub mod site;
 pub mod trace;
+pub mod transactions;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::headers;
+use super::trace::TRACEPARENT;
 use crate::service::call::Scope;
 use crate::service::refusal::{Conflict, Forbidden, Invalid, Refusal};
 
@@ -27,6 +28,7 @@ pub struct Problem {
     errors: Vec<Invalid>,
     header: Option<Header>,
     close: bool,
+    traceparent: Option<String>,
 }
 
 /// The one header that belongs to the problem.
@@ -252,6 +254,7 @@ impl Problem {
             errors: Vec::new(),
             header: None,
             close: false,
+            traceparent: None,
         }
     }
 
@@ -315,6 +318,13 @@ impl Problem {
         self
     }
 
+    /// The same, and the answer names its trace: where no layer outside does that any more.
+    #[must_use]
+    pub fn traced(mut self, traceparent: String) -> Self {
+        self.traceparent = Some(traceparent);
+        self
+    }
+
     /// What sort it is.
     pub const fn kind(&self) -> Kind {
         self.kind
@@ -342,6 +352,13 @@ impl Problem {
             None => None,
         } {
             map.insert(name, value);
+        }
+        if let Some(value) = self
+            .traceparent
+            .as_deref()
+            .and_then(|text| HeaderValue::from_str(text).ok())
+        {
+            map.insert(TRACEPARENT, value);
         }
         // A problem may be answered where no middleware runs any more; it carries its headers itself.
         headers::put(map, headers::Page::Api);

@@ -17,6 +17,7 @@ use super::metrics::OPEN_METRICS;
 use super::problem::{Kind, Problem};
 use super::site::Site;
 use super::trace::observe;
+use super::transactions::Transactions;
 use crate::service::Service;
 
 /// How to serve.
@@ -40,6 +41,8 @@ pub struct ServerOptions {
     pub shutdown_timeout: Duration,
     /// Size and deadline of bodies.
     pub body: BodyLimits,
+    /// Counters of the store's transactions, to be served with the others.
+    pub transactions: Option<Transactions>,
 }
 
 impl ServerOptions {
@@ -55,6 +58,7 @@ impl ServerOptions {
             keep_alive: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(20),
             body: BodyLimits::default(),
+            transactions: None,
         }
     }
 }
@@ -112,6 +116,9 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
     let site = Data::new(Site::new(options.trusted_proxies.clone()));
     site.metrics
         .register(|registry| lanes::register(registry, service));
+    if let Some(transactions) = &options.transactions {
+        site.metrics.register(|registry| transactions.register(registry));
+    }
     let service = Data::new(service.clone());
     let body = Data::new(options.body);
     let known = Data::new(KnownPaths::new(faces));

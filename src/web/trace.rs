@@ -20,7 +20,8 @@ use super::site::Site;
 use crate::service::Service;
 use crate::world::random;
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The header of W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace a request belongs to, and our own span in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +121,10 @@ pub async fn observe(
     let site = request.app_data::<Data<Site>>().cloned();
 
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut answered = answered.unwrap_or_else(|_| Err(Problem::new(Kind::Internal).closing().into()));
+    let mut answered = answered.unwrap_or_else(|_| {
+        let problem = Problem::new(Kind::Internal).closing();
+        Err(problem.traced(trace.traceparent()).into())
+    });
     let (route, client, status) = match &mut answered {
         Ok(response) => {
             let allowance = response.request().extensions().get::<Allowance>().copied();
@@ -171,7 +175,36 @@ fn method_name(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, HttpResponse, web};
+
     use super::*;
+
+    #[actix_web::test]
+    async fn a_panic_is_answered_without_details_and_with_every_header() {
+        let broken = web::to(|| async {
+            if Method::GET == "GET" {
+                panic!("a secret");
+            }
+            HttpResponse::Ok()
+        });
+        let app = App::new().route("/", broken).wrap(from_fn(observe));
+        let app = init_service(app).await;
+        let answered = try_call_service(&app, TestRequest::get().to_request()).await;
+        let response = answered.unwrap_err().error_response();
+        assert_eq!(response.status(), 500);
+        for name in [
+            "api-version",
+            "strict-transport-security",
+            "traceparent",
+            "cache-control",
+        ] {
+            assert!(response.headers().contains_key(name), "{name}");
+        }
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+        assert!(!String::from_utf8(body.to_vec()).unwrap().contains("secret"));
+    }
 
     const FRESH: [u8; 24] = [7; 24];
 
