@@ -21,6 +21,8 @@ mod api_choices;
 #[cfg(test)]
 mod api_document;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod cli_config;
 #[cfg(test)]
 mod cli_help;

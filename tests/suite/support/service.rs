@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akkoord::crypto::{RootKey, Secret32};
-use akkoord::policy::load::read_folder;
+use akkoord::policy::load::{Files, read_folder};
 use akkoord::service::access::AccessOptions;
 use akkoord::service::{Service, ServiceOptions};
 use akkoord::store::{Store, StoreOptions};
@@ -34,14 +34,29 @@ pub fn node_with(
     name: &str,
     access: AccessOptions,
 ) -> Service {
+    node_of(storage, world, name, access, shipped())
+}
+
+/// The policies that are shipped.
+pub fn shipped() -> Files {
+    read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap()
+}
+
+/// The same, with other policies.
+pub fn node_of(
+    storage: &TestStorage,
+    world: &Arc<TurnedWorld>,
+    name: &str,
+    access: AccessOptions,
+    files: Files,
+) -> Service {
     let options = StoreOptions {
         network: "bibliotheken-merwedeland".to_owned(),
         ..super::store::options(storage)
     };
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let options = ServiceOptions {
         store: Store::open(options).unwrap(),
-        files: read_folder(&policies).unwrap(),
+        files,
         root_key: RootKey::new(Secret32::from_bytes([1; 32])),
         world: Arc::clone(world) as _,
         node: name.to_owned(),

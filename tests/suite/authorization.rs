@@ -1,0 +1,611 @@
+//! Every operation, asked by everybody: the table `authorization_matrix.txt` says what each role is answered. A route
+//! that is not in it fails here, as does one whose request is not written below. `BLESS=1` rewrites the table; what it may
+//! never say is checked besides.
+
+use std::collections::BTreeMap;
+
+use akkoord::api;
+use akkoord::service::Service;
+use akkoord::service::access::client::ClientId;
+use akkoord::service::access::{AccessOptions, Credential, NewClient};
+use akkoord::service::call::Scope;
+use akkoord::web::server::{RunningServer, ServerOptions, start};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::support::engine::{Engine, TestStorage};
+use crate::support::http::{Answer, send};
+use crate::support::service::{PUBLIC_BASE, clock, node_of, shipped};
+use crate::support::source::root;
+use crate::support::store::NOW;
+
+const TABLE: &str = "tests/suite/authorization_matrix.txt";
+const LINDE: &str = "bibliotheek-de-linde";
+
+/// A system that works for another library than the one that is asked about.
+const ELSEWHERE: &str = r#"
+[[system]]
+id = "rietkraag-crm"
+title = { nl = "Klantsysteem van De Rietkraag", en = "Customer system of De Rietkraag" }
+recipient = "Kolibrie Klantzorg BV"
+organisations = ["bibliotheek-de-rietkraag"]
+identifier_schemes = ["member-number", "email"]
+limits = { per_second = 500, burst = 1000 }
+"#;
+
+/// Operations outside the document, with the scope they need; none when they are for everybody.
+const OUTSIDE: [(&str, Option<Scope>); 10] = [
+    ("GET /u/{token}", None),
+    ("POST /u/{token}", None),
+    ("GET /docs", None),
+    ("GET /docs/{file}", None),
+    ("POST /access/v1/evaluation", Some(Scope::DecisionsCheck)),
+    ("POST /access/v1/evaluations", Some(Scope::DecisionsCheck)),
+    ("GET /.well-known/authzen-configuration", None),
+    ("POST /oauth2/token", None),
+    ("GET /.well-known/oauth-authorization-server", None),
+    ("GET /.well-known/jwks.json", None),
+];
+
+/// Who asks. All but the last lack one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// No token.
+    Anonymous,
+    /// A client that was revoked.
+    Revoked,
+    /// Every scope but the one that is needed.
+    NoScope,
+    /// A system that works for another library.
+    OtherOrganisation,
+    /// The ids by which another system knows the same people.
+    ForeignId,
+    /// Lacks nothing.
+    Right,
+}
+
+const ROLES: [(Role, &str); 6] = [
+    (Role::Anonymous, "anonymous"),
+    (Role::Revoked, "revoked"),
+    (Role::NoScope, "no scope"),
+    (Role::OtherOrganisation, "other organisation"),
+    (Role::ForeignId, "foreign id"),
+    (Role::Right, "right"),
+];
+
+struct House {
+    service: Service,
+    server: RunningServer,
+    _storage: TestStorage,
+}
+
+/// The people of one operation, by the ids of one system.
+#[derive(Clone)]
+struct People {
+    person: String,
+    other: String,
+    child: String,
+}
+
+/// What one operation is tried on.
+struct Case {
+    numbers: [String; 3],
+    ours: People,
+    theirs: People,
+    identifier: String,
+    receipt: Value,
+    unsubscribe: String,
+    notice: u32,
+}
+
+impl House {
+    async fn start(engine: Engine) -> Self {
+        let (storage, world) = (TestStorage::new(engine), clock());
+        let mut files = shipped();
+        let systems = format!("{}{ELSEWHERE}", files.text("systems.toml").unwrap());
+        files.insert("systems.toml", systems);
+        let service = node_of(&storage, &world, "node-a", AccessOptions::new(PUBLIC_BASE), files);
+        let options = ServerOptions {
+            workers: 1,
+            ..ServerOptions::at("127.0.0.1:0".parse().unwrap())
+        };
+        let server = start(&options, &service, &[api::face()]).unwrap();
+        let house = Self {
+            service,
+            server,
+            _storage: storage,
+        };
+        let operator = house.service.operator().unwrap();
+        for (id, system) in [
+            ("right", "crm"),
+            ("revoked", "crm"),
+            ("elsewhere", "rietkraag-crm"),
+            ("foreign", "mailer"),
+        ] {
+            let new = NewClient {
+                id: ClientId::parse(id).unwrap(),
+                system: system.parse().unwrap(),
+                scopes: Scope::ALL.iter().copied().collect(),
+                credential: Credential::Secret,
+            };
+            house.service.add_client(&operator, new).await.unwrap();
+        }
+        house.service.revoke_client(&operator, "revoked").await.unwrap();
+        house
+    }
+
+    /// A token of a client with every scope but one, signed with the service's own key.
+    fn token(&self, client: &str, but: Option<Scope>) -> String {
+        let scopes: Vec<&str> = Scope::ALL
+            .iter()
+            .filter(|s| Some(**s) != but)
+            .map(|s| s.as_str())
+            .collect();
+        let (_, kid) = self.service.sign(b"");
+        let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid });
+        let claims = json!({ "iss": PUBLIC_BASE, "aud": PUBLIC_BASE, "sub": client, "client_id": client, "azp": client,
+            "iat": NOW.seconds(), "exp": NOW.seconds() + 600, "jti": client, "scope": scopes.join(" ") });
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", encode(&header), encode(&claims));
+        let (signature, _) = self.service.sign(message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    async fn send(&self, token: Option<&str>, method: &str, path: &str, body: &Body) -> Answer {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers: Vec<(&str, &str)> = Vec::new();
+        headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+        let text = match body {
+            Body::None => String::new(),
+            Body::Json(value) => {
+                headers.push(("Content-Type", "application/json"));
+                value.to_string()
+            }
+            Body::Form(text) => {
+                headers.push(("Content-Type", "application/x-www-form-urlencoded"));
+                (*text).to_owned()
+            }
+        };
+        send(self.server.addr, method, path, &headers, text.as_bytes()).await
+    }
+
+    /// Does something as the right client; it must work.
+    async fn done(&self, method: &str, path: &str, body: Value) -> Value {
+        let token = self.token("right", None);
+        let answer = self.send(Some(&token), method, path, &Body::Json(body)).await;
+        assert!((200..300).contains(&answer.status), "{method} {path}: {answer:?}");
+        answer.json()
+    }
+
+    async fn register(&self, number: &str, born: &str) -> String {
+        let body = json!({ "organisation": LINDE, "identifiers": [{ "scheme": "member-number", "value": number }],
+            "birthDate": born, "language": "nl" });
+        let registered = self.done("POST", "/v1/people", body).await;
+        registered["personId"].as_str().unwrap().to_owned()
+    }
+
+    /// Fresh people for one operation, so that no operation stands in the way of another.
+    async fn case(&self, at: usize, operation: &str) -> Case {
+        let numbers = [1, 2, 3].map(|n| format!("2000{:06}", at * 10 + n));
+        let ours = People {
+            person: self.register(&numbers[0], "1980-05-01").await,
+            other: self.register(&numbers[1], "1985-05-01").await,
+            child: self.register(&numbers[2], "2019-05-01").await,
+        };
+        let theirs = async |number: &str| {
+            let body = json!({ "scheme": "member-number", "value": number, "organisation": LINDE });
+            let token = self.token("foreign", None);
+            let answer = self
+                .send(Some(&token), "POST", "/v1/people/lookups", &Body::Json(body))
+                .await;
+            answer.json()["personId"].as_str().unwrap().to_owned()
+        };
+        let theirs = People {
+            person: theirs(&numbers[0]).await,
+            other: theirs(&numbers[1]).await,
+            child: theirs(&numbers[2]).await,
+        };
+        let path = format!("/v1/people/{}/identifiers", ours.person);
+        let added = json!({ "scheme": "email", "value": format!("lid{at}@example.org") });
+        let identifier = self.done("POST", &path, added).await["identifierId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let notice = self.service.catalogue().purposes["newsletter"].purpose.version;
+        let yes = consent(&json!({ "personId": ours.other }), notice);
+        let receipt = self.done("POST", "/v1/consents", yes).await;
+        let decision = self
+            .done(
+                "POST",
+                "/v1/decisions",
+                question(&json!({ "personId": ours.other })),
+            )
+            .await;
+        let url = decision["obligations"][0]["url"].as_str().unwrap();
+        let case = Case {
+            unsubscribe: url.rsplit('/').next().unwrap().to_owned(),
+            numbers,
+            ours,
+            theirs,
+            identifier,
+            receipt,
+            notice,
+        };
+        self.before(operation, &case).await;
+        case
+    }
+
+    /// What an operation undoes has to be done first.
+    async fn before(&self, operation: &str, case: &Case) {
+        let first = match operation {
+            "DELETE /v1/people/{personId}/guardians/{guardianId}" => "POST /v1/people/{personId}/guardians",
+            "POST /v1/objection-liftings" => "POST /v1/objections",
+            "POST /v1/restriction-liftings" => "POST /v1/restrictions",
+            "POST /v1/source-notices" => return self.enriched(&case.ours.person).await,
+            _ => return,
+        };
+        let Some((path, Body::Json(body))) = request(first, case, Role::Right) else {
+            panic!("{first} has a body")
+        };
+        self.done("POST", &path, body).await;
+    }
+
+    /// Data were added to somebody's profile, so that they must be told where these came from.
+    async fn enriched(&self, person: &str) {
+        let notice = self.service.catalogue().purposes["profile-enrichment"]
+            .purpose
+            .version;
+        let mut yes = consent(&json!({ "personId": person }), notice);
+        yes["purpose"] = json!("profile-enrichment");
+        self.done("POST", "/v1/consents", yes).await;
+        let ask = json!({ "person": { "personId": person }, "organisation": LINDE, "purpose": "profile-enrichment",
+            "action": "enrich", "dataScopes": ["interests"], "dataSource": "event-registration" });
+        let decision = self.done("POST", "/v1/decisions", ask).await;
+        assert_eq!(decision["decision"], "permit", "{decision}");
+    }
+
+    async fn ask(&self, operation: &str, scope: Option<Scope>, case: &Case, role: Role) -> Option<Answer> {
+        let token = match role {
+            Role::Anonymous => None,
+            Role::Revoked => Some(self.token("revoked", None)),
+            Role::NoScope => Some(self.token("right", Some(scope?))),
+            Role::OtherOrganisation => Some(self.token("elsewhere", None)),
+            Role::ForeignId | Role::Right => Some(self.token("right", None)),
+        };
+        let (path, body) = request(operation, case, role)?;
+        let (method, _) = operation.split_once(' ').unwrap();
+        Some(self.send(token.as_deref(), method, &path, &body).await)
+    }
+}
+
+enum Body {
+    None,
+    Json(Value),
+    Form(&'static str),
+}
+
+fn question(person: &Value) -> Value {
+    json!({ "person": person, "organisation": LINDE, "purpose": "newsletter", "action": "contact", "channel": "email",
+        "dataScopes": ["email"] })
+}
+
+fn consent(person: &Value, notice: u32) -> Value {
+    json!({ "person": person, "organisation": LINDE, "purpose": "newsletter", "status": "given", "noticeVersion": notice,
+        "language": "nl", "indicationMethod": "web-form", "actor": { "type": "self" }, "evidence": { "form": "A-17" } })
+}
+
+fn evaluation(person: &str) -> Value {
+    json!({ "subject": { "type": "system", "id": "crm" },
+        "action": { "name": "contact", "properties": { "purpose": "newsletter", "channel": "email" } },
+        "resource": { "type": "profile", "id": person }, "context": { "organisation": LINDE } })
+}
+
+/// The request of an operation; `None` where a role makes no difference to it.
+fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
+    let foreign = role == Role::ForeignId;
+    let people = if foreign { &case.theirs } else { &case.ours };
+    let People { person, other, child } = people;
+    // A system that knows nobody by an id of ours names people as it can.
+    let named = |id: &str, number: &str| match role {
+        Role::OtherOrganisation => json!({ "scheme": "member-number", "value": number }),
+        _ => json!({ "personId": id }),
+    };
+    let somebody = named(person, &case.numbers[0]);
+    let with_consent = named(other, &case.numbers[1]);
+    let names_nobody = |path: &str, body: Body| (!foreign).then(|| (path.to_owned(), body));
+    let myself = json!({ "type": "self" });
+    let (path, body) = match operation {
+        "POST /v1/decisions" => ("/v1/decisions".to_owned(), Body::Json(question(&with_consent))),
+        "POST /v1/consents" => (
+            "/v1/consents".to_owned(),
+            Body::Json(consent(&somebody, case.notice)),
+        ),
+        "POST /v1/objections" | "POST /v1/objection-liftings" => (
+            operation.replacen("POST ", "", 1),
+            Body::Json(
+                json!({ "person": somebody, "organisation": LINDE, "directMarketing": true,
+                "indicationMethod": "phone", "actor": myself }),
+            ),
+        ),
+        "POST /v1/restrictions" => (
+            "/v1/restrictions".to_owned(),
+            Body::Json(
+                json!({ "person": somebody, "organisation": LINDE, "ground": "accuracy", "actor": myself }),
+            ),
+        ),
+        "POST /v1/restriction-liftings" => (
+            "/v1/restriction-liftings".to_owned(),
+            Body::Json(
+                json!({ "person": somebody, "organisation": LINDE, "actor": { "type": "staff" },
+                "evidence": { "letter": "B-12" } }),
+            ),
+        ),
+        "POST /v1/source-notices" => (
+            "/v1/source-notices".to_owned(),
+            Body::Json(
+                json!({ "person": somebody, "organisation": LINDE, "purpose": "profile-enrichment",
+                "dataSource": "event-registration" }),
+            ),
+        ),
+        "POST /v1/people" => {
+            return names_nobody(
+                "/v1/people",
+                Body::Json(json!({ "organisation": LINDE, "language": "nl",
+                    "identifiers": [{ "scheme": "member-number", "value": case.numbers[0] }] })),
+            );
+        }
+        "POST /v1/people/lookups" => {
+            return names_nobody(
+                "/v1/people/lookups",
+                Body::Json(
+                    json!({ "scheme": "member-number", "value": case.numbers[0], "organisation": LINDE }),
+                ),
+            );
+        }
+        "POST /v1/people/merges" => (
+            "/v1/people/merges".to_owned(),
+            Body::Json(json!({ "keep": person, "merge": other, "reason": "double registration" })),
+        ),
+        "POST /v1/people/{personId}/identifiers" => (
+            format!("/v1/people/{person}/identifiers"),
+            Body::Json(
+                json!({ "scheme": "email", "value": format!("ander{}@example.org", case.numbers[0]) }),
+            ),
+        ),
+        "DELETE /v1/people/{personId}/identifiers/{identifierId}" => (
+            format!("/v1/people/{person}/identifiers/{}", case.identifier),
+            Body::None,
+        ),
+        "POST /v1/people/{personId}/guardians" => (
+            format!("/v1/people/{child}/guardians"),
+            Body::Json(
+                json!({ "guardian": with_consent, "verification": "desk", "evidence": { "form": "G-3" } }),
+            ),
+        ),
+        "DELETE /v1/people/{personId}/guardians/{guardianId}" => {
+            (format!("/v1/people/{child}/guardians/{other}"), Body::None)
+        }
+        "GET /v1/people/{personId}/consents" => (format!("/v1/people/{other}/consents"), Body::None),
+        "GET /v1/people/{personId}/consent-events" => {
+            (format!("/v1/people/{other}/consent-events"), Body::None)
+        }
+        "GET /v1/people/{personId}/preferences" => (format!("/v1/people/{person}/preferences"), Body::None),
+        "PUT /v1/people/{personId}/preferences" => (
+            format!("/v1/people/{person}/preferences"),
+            Body::Json(json!({ "actor": myself, "language": "en" })),
+        ),
+        "GET /v1/receipts/{receiptId}" => {
+            let id = if foreign {
+                "00000000000000000000000000000000"
+            } else {
+                case.receipt["receiptId"].as_str()?
+            };
+            (format!("/v1/receipts/{id}"), Body::None)
+        }
+        "POST /v1/receipt-verifications" => {
+            return names_nobody("/v1/receipt-verifications", Body::Json(case.receipt.clone()));
+        }
+        "GET /v1/audit-entries" => (
+            format!("/v1/audit-entries?personId={other}&reason=complaint%2012&open=true"),
+            Body::None,
+        ),
+        "GET /v1/purposes" => return names_nobody("/v1/purposes", Body::None),
+        "GET /v1/purposes/{purposeId}/versions/{version}" => {
+            return names_nobody(
+                &format!("/v1/purposes/newsletter/versions/{}", case.notice),
+                Body::None,
+            );
+        }
+        "GET /v1/notices/{purposeId}/{version}/{language}" => {
+            return names_nobody(&format!("/v1/notices/newsletter/{}/nl", case.notice), Body::None);
+        }
+        "GET /v1/openapi.json" => return names_nobody("/v1/openapi.json", Body::None),
+        "GET /u/{token}" | "POST /u/{token}" => {
+            let token = if foreign {
+                "AAAAAAAAAAAAAAAA"
+            } else {
+                &case.unsubscribe
+            };
+            let body = if operation.starts_with("POST") {
+                Body::Form("List-Unsubscribe=One-Click")
+            } else {
+                Body::None
+            };
+            (format!("/u/{token}"), body)
+        }
+        "GET /docs" => return names_nobody("/docs", Body::None),
+        "GET /docs/{file}" => return names_nobody("/docs/swagger-ui.css", Body::None),
+        "POST /access/v1/evaluation" => ("/access/v1/evaluation".to_owned(), Body::Json(evaluation(other))),
+        "POST /access/v1/evaluations" => (
+            "/access/v1/evaluations".to_owned(),
+            Body::Json(json!({ "evaluations": [evaluation(other)] })),
+        ),
+        "GET /.well-known/authzen-configuration"
+        | "GET /.well-known/oauth-authorization-server"
+        | "GET /.well-known/jwks.json" => return names_nobody(operation.strip_prefix("GET ")?, Body::None),
+        // A token does not buy a token: the client must prove itself.
+        "POST /oauth2/token" => {
+            return names_nobody("/oauth2/token", Body::Form("grant_type=client_credentials"));
+        }
+        _ => panic!("{operation} has no request here: write it in tests/suite/authorization.rs"),
+    };
+    Some((path, body))
+}
+
+/// Every operation the program answers, with the scope it needs.
+fn operations() -> BTreeMap<String, Option<Scope>> {
+    let document: Value = serde_json::from_str(api::openapi::text()).unwrap();
+    let mut found = BTreeMap::new();
+    for (path, methods) in api::face().methods {
+        for method in methods {
+            let operation = format!("{method} {path}");
+            let described = path
+                .strip_prefix("/v1")
+                .map(|path| &document["paths"][path][method.as_str().to_lowercase()]);
+            let scope = match described {
+                Some(described) => {
+                    let security = &described["security"];
+                    assert!(security.is_array(), "{operation} does not say who may use it");
+                    security[0]["clientCredentials"][0]
+                        .as_str()
+                        .map(|scope| Scope::parse(scope).unwrap())
+                }
+                None => {
+                    let known = OUTSIDE.iter().find(|(known, _)| *known == operation);
+                    known
+                        .unwrap_or_else(|| panic!("{operation} is not in OUTSIDE of this test"))
+                        .1
+                }
+            };
+            found.insert(operation, scope);
+        }
+    }
+    found
+}
+
+/// Status, and the word that tells why.
+fn cell(answer: &Answer) -> String {
+    let status = answer.status;
+    match answer.header("content-type") {
+        Some("application/problem+json") => format!("{status} {}", answer.problem().0),
+        Some(kind) if kind.starts_with("application/json") => {
+            let body = answer.json();
+            let evaluated = body["evaluations"][0]["decision"]
+                .as_bool()
+                .or(body["decision"].as_bool());
+            let word = match (
+                body["reasons"][0]["code"].as_str(),
+                evaluated,
+                body["error"].as_str(),
+            ) {
+                (Some(reason), ..) => reason.to_owned(),
+                (None, Some(decision), _) => if decision { "permit" } else { "deny" }.to_owned(),
+                (None, None, Some(error)) => error.to_owned(),
+                _ => String::new(),
+            };
+            format!("{status} {word}").trim_end().to_owned()
+        }
+        _ => status.to_string(),
+    }
+}
+
+/// What the table may never say, whoever blesses it.
+fn check(operation: &str, scope: Option<Scope>, cells: &[String]) {
+    let [anonymous, revoked, no_scope, other, foreign, right] = cells else {
+        panic!("six roles")
+    };
+    let guarded = scope.is_some();
+    if guarded {
+        assert_eq!(anonymous, "401 unauthenticated", "{operation}");
+        assert_eq!(revoked, "401 unauthenticated", "{operation}");
+        assert_eq!(no_scope, "403 insufficient-scope", "{operation}");
+        let about_people =
+            foreign != "-" || operation.contains("/people") || operation.contains("/decisions");
+        let harmless = ["403 ", "404 ", "200 deny"];
+        assert!(
+            !about_people || harmless.iter().any(|good| other.starts_with(good)),
+            "{operation} for another library's system: {other}"
+        );
+        assert!(
+            foreign == "-" || ["404 ", "200 deny"].iter().any(|good| foreign.starts_with(good)),
+            "{operation} with another system's id: {foreign}"
+        );
+    }
+    assert!(
+        right.starts_with('2') || operation == "POST /oauth2/token",
+        "{operation}: {right}"
+    );
+}
+
+fn table(rows: &[(String, Vec<String>)]) -> String {
+    let mut all = vec![(
+        "operation".to_owned(),
+        ROLES
+            .iter()
+            .map(|(_, name)| (*name).to_owned())
+            .collect::<Vec<_>>(),
+    )];
+    all.extend_from_slice(rows);
+    let first = all.iter().map(|(operation, _)| operation.len()).max().unwrap();
+    let widths: Vec<usize> = (0..ROLES.len())
+        .map(|at| all.iter().map(|(_, cells)| cells[at].len()).max().unwrap())
+        .collect();
+    let mut text = "What every operation answers to every role: the status and the word that tells why.\n\
+        `-` where the role makes no difference. Made by tests/suite/authorization.rs.\n\n"
+        .to_owned();
+    for (operation, cells) in all {
+        let mut line = format!("{operation:first$}");
+        for (cell, width) in cells.iter().zip(&widths) {
+            line.push_str(&format!("  {cell:width$}"));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+async fn everybody_everywhere(engine: Engine) -> String {
+    let house = House::start(engine).await;
+    let mut rows = Vec::new();
+    for (at, (operation, scope)) in operations().into_iter().enumerate() {
+        let case = house.case(at, &operation).await;
+        let mut cells = Vec::new();
+        for (role, _) in ROLES {
+            let answer = house.ask(&operation, scope, &case, role).await;
+            cells.push(answer.map_or_else(|| "-".to_owned(), |answer| cell(&answer)));
+        }
+        check(&operation, scope, &cells);
+        rows.push((operation, cells));
+    }
+    table(&rows)
+}
+
+#[test]
+fn every_operation_answers_every_role_as_the_table_says() {
+    let runtime = actix_web::rt::System::new();
+    let fresh = runtime.block_on(everybody_everywhere(Engine::Sqlite));
+    let path = root().join(TABLE);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &fresh).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let differences: Vec<String> = fresh
+        .lines()
+        .filter(|line| !committed.lines().any(|other| other == *line))
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        committed == fresh,
+        "{TABLE} says otherwise; run with BLESS=1 and read the difference:\n{}",
+        differences.join("\n")
+    );
+}
+
+#[test]
+fn on_postgresql_everybody_is_answered_the_same() {
+    let runtime = actix_web::rt::System::new();
+    let fresh = runtime.block_on(everybody_everywhere(Engine::Postgres));
+    let committed = std::fs::read_to_string(root().join(TABLE)).unwrap_or_default();
+    assert_eq!(committed, fresh);
+}
