@@ -375,7 +375,10 @@ mod tests {
             "{json}"
         );
         assert!(!json.contains("b.example"), "{json}");
-        let quiet = lines(LogFormat::Json, || tracing::info!(target: "hyper", "connected to a@b.example"));
+        let quiet = lines(
+            LogFormat::Json,
+            || tracing::info!(target: "hyper", "connected to a@b.example"),
+        );
         assert_eq!(quiet, "");
     }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// `akkoord` with these arguments, and nothing of our own environment that would change what it does.
@@ -50,6 +51,7 @@ pub struct Running {
     /// What it said on standard output so far.
     pub said: Vec<String>,
     stderr: Arc<Mutex<String>>,
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -70,7 +72,7 @@ impl Running {
         });
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut from, into) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = from.read(&mut buffer) {
                 into.lock()
@@ -83,6 +85,7 @@ impl Running {
             lines,
             said: Vec::new(),
             stderr,
+            listener: Some(listener),
         }
     }
 
@@ -128,6 +131,8 @@ impl Running {
         let end = Instant::now() + within;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait().unwrap() {
+                // Now that it has ended, everything it wrote arrives.
+                self.listener.take().map(JoinHandle::join);
                 return Some(status.code().unwrap_or(-1));
             }
             std::thread::sleep(Duration::from_millis(10));
