@@ -187,7 +187,7 @@ mod tests {
             if Method::GET == "GET" {
                 panic!("a secret");
             }
-            HttpResponse::Ok()
+            HttpResponse::Ok().finish()
         });
         let app = App::new().route("/", broken).wrap(from_fn(observe));
         let app = init_service(app).await;
