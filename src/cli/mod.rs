@@ -17,6 +17,7 @@ use crate::store::StoreError;
 use crate::web::server::Face;
 
 pub mod audit_verify;
+mod client;
 mod config;
 mod demo;
 mod embedded;
@@ -48,6 +49,9 @@ enum Command {
     /// Writes, checks and shows configurations
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Adds, lists, renews and ends the clients of calling systems
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// Checks the policy files
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -137,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Config(command) => config::run(command),
+        Command::Client(command) => client::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Openapi => {
             say(crate::api::openapi::text().trim_end());

@@ -30,7 +30,8 @@ fn configured(storage: &TestStorage, more: &str) -> PathBuf {
     file
 }
 
-fn serving(storage: &TestStorage, more: &str) -> (Running, String) {
+/// The program, serving a configuration beside a test's database, and its address.
+pub fn serving(storage: &TestStorage, more: &str) -> (Running, String) {
     let file = configured(storage, more);
     let mut running = Running::start(akkoord(&["serve", "--config", file.to_str().unwrap()]));
     let address = running.wait_for("akkoord listens on http://", START);

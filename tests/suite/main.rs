@@ -23,6 +23,8 @@ mod api_document;
 #[cfg(test)]
 mod authorization;
 #[cfg(test)]
+mod cli_client;
+#[cfg(test)]
 mod cli_config;
 #[cfg(test)]
 mod cli_help;
