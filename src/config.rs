@@ -25,6 +25,10 @@ pub struct Config {
     /// The folder with the policies. Default `policies`.
     #[serde(default = "default_policies")]
     pub policies: PathBuf,
+    /// The folder for the newest checkpoint of each audit log, outside the database and its backups: by it a database that
+    /// was rolled back is recognised. Default: `checkpoints` beside an SQLite database, else beside this file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoints: Option<PathBuf>,
     /// Name of this node in audit leaves, lower-case letters, digits and hyphens; every node has its own. Default `node-1`.
     #[serde(default = "default_node")]
     pub node: String,
@@ -215,6 +219,11 @@ impl Config {
         if let Ok(url) = std::env::var("AKKOORD_DATABASE") {
             config.database = DatabaseUrl(url);
         }
+        config.checkpoints = Some(match (config.checkpoints, config.database.sqlite_path()) {
+            (Some(named), _) => folder.join(named),
+            (None, Some(database)) => database.with_file_name("checkpoints"),
+            (None, None) => folder.join("checkpoints"),
+        });
         Ok(config)
     }
 

@@ -5,6 +5,7 @@ pub mod authzen;
 pub mod consents;
 pub mod decisions;
 pub mod docs;
+pub mod log;
 pub mod oauth;
 pub mod objections;
 pub mod openapi;
@@ -41,7 +42,7 @@ pub fn face() -> Face {
 }
 
 /// Paths outside `/v1`.
-const OUTSIDE: [(&str, &[Method]); 9] = [
+const OUTSIDE: [(&str, &[Method]); 12] = [
     ("/u/{token}", &[Method::GET, Method::POST]),
     ("/docs", &[Method::GET]),
     ("/docs/{file}", &[Method::GET]),
@@ -51,6 +52,9 @@ const OUTSIDE: [(&str, &[Method]); 9] = [
     ("/oauth2/token", &[Method::POST]),
     ("/.well-known/oauth-authorization-server", &[Method::GET]),
     ("/.well-known/jwks.json", &[Method::GET]),
+    ("/log/{name}/checkpoint", &[Method::GET]),
+    ("/log/{name}/vkey", &[Method::GET]),
+    ("/log/{name}/tile/{tile}*", &[Method::GET]),
 ];
 
 fn configure(config: &mut ServiceConfig) {
@@ -66,7 +70,10 @@ fn configure(config: &mut ServiceConfig) {
         .service(authzen::configure_client)
         .service(oauth::token)
         .service(oauth::metadata)
-        .service(oauth::keys);
+        .service(oauth::keys)
+        .service(log::checkpoint)
+        .service(log::vkey)
+        .service(log::tile);
 }
 
 /// Everything under `/v1`; each resource describes itself in the OpenAPI document.

@@ -3,19 +3,23 @@
 //! be changed before it can work.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, RootKeyError, RootKeySource};
+use crate::outward::checkpoint_file::CheckpointFiles;
 use crate::policy::load::Files;
 use crate::service::StartError;
 use crate::service::access::ClientMistake;
 use crate::service::refusal::Refusal;
+use crate::service::sequence::KeepCheckpoints;
 use crate::store::StoreError;
 use crate::web::server::Face;
 
+mod audit;
 pub mod audit_verify;
 mod client;
 mod config;
@@ -55,6 +59,9 @@ enum Command {
     /// Checks the policy files
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Looks after the audit logs
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Prints the description of the API (OpenAPI 3.1, JSON)
     Openapi,
 }
@@ -143,6 +150,7 @@ pub fn run() -> ExitCode {
         Command::Config(command) => config::run(command),
         Command::Client(command) => client::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Audit(command) => audit::run(command),
         Command::Openapi => {
             say(crate::api::openapi::text().trim_end());
             Ok(())
@@ -160,6 +168,17 @@ pub fn run() -> ExitCode {
 /// The faces of the service.
 fn faces() -> Vec<Face> {
     vec![crate::api::face()]
+}
+
+/// Where checkpoints of the audit logs are kept.
+fn checkpoints(folder: &Path) -> Result<Arc<dyn KeepCheckpoints>, Failure> {
+    match CheckpointFiles::open(folder) {
+        Ok(files) => Ok(Arc::new(files)),
+        Err(error) => Err(Failure::Misconfigured(format!(
+            "the folder for checkpoints {} cannot be made: {error}. Name another one as `checkpoints` in the configuration.",
+            folder.display()
+        ))),
+    }
 }
 
 /// The id of the network that policy files describe: a database belongs to one network.

@@ -70,16 +70,27 @@ pub fn no_core_dumps() -> Result<(), Failure> {
 
 /// The service a configuration describes. Blocks while it opens the database.
 pub fn open(config: &Config, root_key: RootKey, files: Files) -> Result<Service, Failure> {
-    let world: Arc<dyn World> = Arc::new(RealWorld);
-    let store = Store::open(store_options(config, &files, &*world)?)?;
     let access = AccessOptions::new(config.base());
     let access = AccessOptions {
         issuers: outward::jwks::issuers(config.issuers.clone(), &access.audience)
             .map_err(StartError::Issuer)?,
         ..access
     };
-    let options = ServiceOptions {
-        store,
+    Ok(Service::start_with(
+        service_options(config, root_key, files)?,
+        access,
+    )?)
+}
+
+/// What the service of a configuration is made of; its database is open.
+pub fn service_options(config: &Config, root_key: RootKey, files: Files) -> Result<ServiceOptions, Failure> {
+    let world: Arc<dyn World> = Arc::new(RealWorld);
+    let checkpoints = match &config.checkpoints {
+        Some(folder) => Some(super::checkpoints(folder)?),
+        None => None,
+    };
+    Ok(ServiceOptions {
+        store: Store::open(store_options(config, &files, &*world)?)?,
         files,
         root_key,
         world,
@@ -88,8 +99,8 @@ pub fn open(config: &Config, root_key: RootKey, files: Files) -> Result<Service,
         test_subjects: config.test_subjects,
         queue: config.limits.queue,
         deadline: Duration::from_millis(config.limits.deadline_ms),
-    };
-    Ok(Service::start_with(options, access)?)
+        checkpoints,
+    })
 }
 
 /// How to open the database of a configuration.

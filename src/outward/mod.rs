@@ -1,3 +1,4 @@
-//! What the service fetches from outside; it implements traits that `service` declares.
+//! What the service fetches from outside, or keeps there; it implements traits that `service` declares.
 
+pub mod checkpoint_file;
 pub mod jwks;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::access::TokenKeys;
+use super::sequence::LogKeys;
 use crate::crypto::{
     KeyName, PairwiseKey, PersonKey, PersonKeyPlace, PersonKeys, RootKey, Secret32, SigningKey, Standing,
     TenantKeys, WrappedPersonKey,
@@ -114,9 +115,15 @@ impl Keyring {
     }
 
     /// The key that signs the checkpoints of a log.
-    #[expect(dead_code, reason = "the sequencer signs checkpoints with it")]
-    pub(crate) fn log_signing(&self, log: &str) -> Option<SigningKey> {
+    fn log_signing(&self, log: &str) -> Option<SigningKey> {
         self.tenant_keys.log_signing(log).ok().flatten()
+    }
+
+    /// The keys that sign the checkpoints of all logs.
+    pub(crate) fn log_keys(&self) -> LogKeys {
+        LOGS.iter()
+            .filter_map(|log| Some(((*log).to_owned(), self.log_signing(log)?)))
+            .collect()
     }
 
     /// The blind index to store for an identifier.

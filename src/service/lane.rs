@@ -222,6 +222,12 @@ impl Runner {
     }
 
     fn process(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        // A database that was rolled back has forgotten withdrawals: nothing may be permitted on its word.
+        if self.shared.standing.is_halted() {
+            return batch
+                .into_iter()
+                .for_each(|job| job.reply(Err(Refusal::Unavailable)));
+        }
         let mut outcome = Err(StoreError::Unavailable("not tried".into()));
         for _ in 0..TRIES {
             outcome = self.attempt(&mut batch);
@@ -236,6 +242,7 @@ impl Runner {
                     .requests
                     .fetch_add(u64::try_from(batch.len()).unwrap_or(0), Ordering::Relaxed);
                 batch.into_iter().for_each(|job| job.reply(Ok(())));
+                self.shared.standing.ring();
             }
             // One request that cannot be done must not take the others with it.
             Err(error) if batch.len() > 1 && !is_outage(&error) => {

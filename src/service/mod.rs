@@ -17,6 +17,7 @@ mod once;
 mod people;
 pub mod refusal;
 pub mod search;
+pub mod sequence;
 pub mod shared;
 pub mod test_subjects;
 mod unsubscribe;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::access::issuer::IssuerMistake;
 use self::access::register::StoreRegister;
@@ -42,6 +43,7 @@ use self::lane::{Lane, Verb};
 use self::once::Once;
 use self::refusal::Refusal;
 use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
+use self::sequence::{KeepCheckpoints, Pace, SequenceError, SequencerOptions, Sequencing};
 use self::shared::{Policies, Shared};
 use self::unsubscribe::{Link, Unsubscribe};
 use self::verbs::*;
@@ -75,6 +77,9 @@ pub struct ServiceOptions {
     pub queue: usize,
     /// How long a caller waits for a commit before hearing that it is unknown.
     pub deadline: Duration,
+    /// Where the checkpoints of the audit logs are kept outside the database. Without it, a database that was rolled
+    /// back is not recognised after a restart.
+    pub checkpoints: Option<Arc<dyn KeepCheckpoints>>,
 }
 
 /// Why a service does not start.
@@ -92,6 +97,9 @@ pub enum StartError {
     /// The node's name is no name.
     #[error("the node name must be 1 to 32 lower-case letters, digits and hyphens")]
     Node,
+    /// The audit logs.
+    #[error(transparent)]
+    Sequence(#[from] SequenceError),
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[from] std::io::Error),
@@ -117,6 +125,8 @@ struct Inner {
     /// Where changes go: the same lane on SQLite, which has one writer; another one on PostgreSQL, so that a check never
     /// waits for a change that waits for another node.
     changes: Option<Lane>,
+    /// After the lanes, so that it is dropped after them.
+    sequencing: Sequencing,
     readers: Semaphore,
     access: Access,
 }
@@ -151,6 +161,15 @@ impl Service {
         let token_keys = keys.token_keys()?;
         let register = Arc::new(StoreRegister(options.store.clone()));
         let access = Access::new(access, Arc::clone(&world), register, token_keys)?;
+        let sequencer = sequence::prepare(&keys, &options.public_base, |keys| SequencerOptions {
+            store: options.store.clone(),
+            keys,
+            outside: options.checkpoints,
+            world: Arc::clone(&world),
+            node: options.node.clone(),
+            pace: Pace::default(),
+            stop_after: None,
+        })?;
         let shared = Arc::new(Shared {
             policies: ArcSwap::from_pointee(policies),
             keys,
@@ -158,7 +177,10 @@ impl Service {
             node: options.node,
             public_base: options.public_base,
             test_subjects: options.test_subjects,
+            standing: Arc::default(),
         });
+        // Before the lanes: a database that was rolled back must not answer a single question.
+        let sequencing = Sequencing::start(sequencer, &shared.standing, Pace::default())?;
         let lane = |name| Lane::start(name, &shared, &options.store, options.queue, options.deadline);
         let checks = lane("checks")?;
         let changes = if options.store.is_postgres() {
@@ -172,17 +194,19 @@ impl Service {
             store: options.store,
             checks,
             changes,
+            sequencing,
             readers,
             access,
         })))
     }
 
-    /// Finishes what was taken and ends the lanes.
+    /// Finishes what was taken, puts it in order, and ends the threads.
     pub fn stop(&self) {
         self.0.checks.stop();
         if let Some(changes) = &self.0.changes {
             changes.stop();
         }
+        self.0.sequencing.stop();
     }
 
     /// The catalogue in force.
@@ -221,6 +245,21 @@ impl Service {
         self.0.shared.test_subjects
     }
 
+    /// What every request shares, for the rooms of this one.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    /// The store, for the rooms of this one.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// A turn to read.
+    pub(crate) fn reader(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.0.readers.try_acquire().map_err(|_| Refusal::Busy)
+    }
+
     /// The keys, for the rooms of this one.
     pub(crate) fn keys(&self) -> &Keyring {
         &self.0.shared.keys
@@ -250,7 +289,7 @@ impl Service {
             .collect()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and leads to every checkpoint.
     pub async fn ready(&self) -> Readiness {
         let store = self.0.store.clone();
         let pinged = tokio::time::timeout(
@@ -263,9 +302,18 @@ impl Service {
             Ok(Err(_)) | Err(_) => (false, "does not answer".to_owned()),
         };
         let policies = format!("version {}", self.catalogue().version);
+        let halted = self.0.shared.standing.why_halted();
         Readiness {
-            ready: database.0,
-            checks: vec![("database", database.0, database.1), ("policies", true, policies)],
+            ready: database.0 && halted.is_none(),
+            checks: vec![
+                ("database", database.0, database.1),
+                ("policies", true, policies),
+                (
+                    "audit-log",
+                    halted.is_none(),
+                    halted.unwrap_or_else(|| "leads to every checkpoint".to_owned()),
+                ),
+            ],
         }
     }
 
@@ -287,7 +335,11 @@ impl Service {
         call: &Call,
         read: impl Fn(&Call, &mut Work<'_, '_>) -> Result<T, Stop> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let _permit = self.0.readers.try_acquire().map_err(|_| Refusal::Busy)?;
+        // What a rolled-back database says about somebody may have been withdrawn since.
+        if self.0.shared.standing.is_halted() {
+            return Err(Refusal::Unavailable);
+        }
+        let _permit = self.reader()?;
         let (service, call) = (self.clone(), call.clone());
         let done = tokio::task::spawn_blocking(move || {
             service.0.store.read("read", |tx| {

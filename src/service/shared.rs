@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::keys::Keyring;
+use super::sequence::Standing;
 use crate::domain::ids::PurposeId;
 use crate::policy::catalogue::{Catalogue, PurposeEntry};
 use crate::world::World;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) node: String,
     pub(crate) public_base: String,
     pub(crate) test_subjects: bool,
+    /// Whether anything may be recorded, and the bell of the sequencer.
+    pub(crate) standing: Arc<Standing>,
 }
 
 impl std::fmt::Debug for Shared {

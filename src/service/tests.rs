@@ -54,6 +54,7 @@ fn house() -> House {
         test_subjects: false,
         queue: 1024,
         deadline: Duration::from_secs(10),
+        checkpoints: None,
     })
     .unwrap();
     House {

@@ -232,7 +232,8 @@ impl<'w, 'tx> Work<'w, 'tx> {
     }
 }
 
-fn dated_id(at: Moment, random: [u8; 10]) -> [u8; 16] {
+/// See [`Work::dated_id`].
+pub(crate) fn dated_id(at: Moment, random: [u8; 10]) -> [u8; 16] {
     let [_, _, time @ ..] = at.millis().to_be_bytes();
     let mut id = [0; 16];
     for (to, from) in id.iter_mut().zip(time.into_iter().chain(random)) {

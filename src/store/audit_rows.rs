@@ -6,24 +6,11 @@ use diesel::sql_types::{BigInt, Binary, Text};
 
 use super::columns::{Number, int};
 use super::error::StoreError;
-use super::schema::{audit_batch, audit_log, audit_private, audit_queue};
+use super::schema::{audit_batch, audit_place, audit_private, audit_queue};
 use super::statement::insert_rows;
 use super::tx::Tx;
 use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
-
-/// A log of this network.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct LogRow {
-    /// Short name: `consent`, `decision`, `admin`.
-    pub log: String,
-    /// The name in its checkpoints; unique.
-    pub origin: String,
-    /// Verifier key of its checkpoints.
-    pub vkey: String,
-    /// `open` or `closed`.
-    pub state: String,
-}
 
 /// The leaves that one commit of one node adds to one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +39,7 @@ pub struct StoredBatch {
     /// The node's own number for the batch.
     #[diesel(deserialize_as = Number<u64>)]
     pub node_seq: u64,
-    /// The index of its first leaf in the log, once it is sequenced.
+    /// The index of its first leaf in the tree, once it is sequenced.
     pub start_index: Option<i64>,
     /// How many leaves.
     #[diesel(deserialize_as = Number<u32>)]
@@ -88,42 +75,6 @@ pub struct PrivateEntry {
 }
 
 impl Tx<'_> {
-    /// Adds a log.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when its name or origin exists.
-    pub fn insert_audit_log(&mut self, log: &LogRow) -> Result<(), StoreError> {
-        self.run(|connection| {
-            diesel::insert_into(audit_log::table)
-                .values((
-                    audit_log::log.eq(&log.log),
-                    audit_log::origin.eq(&log.origin),
-                    audit_log::vkey.eq(&log.vkey),
-                    audit_log::state.eq(&log.state),
-                ))
-                .execute(connection)
-                .map(|_| ())
-        })
-    }
-
-    /// The logs, by name.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn audit_logs(&mut self) -> Result<Vec<LogRow>, StoreError> {
-        self.run(|connection| {
-            audit_log::table
-                .order(audit_log::log)
-                .select((
-                    audit_log::log,
-                    audit_log::origin,
-                    audit_log::vkey,
-                    audit_log::state,
-                ))
-                .load(connection)
-        })
-    }
-
     /// Writes batches and queues them for the sequencer.
     ///
     /// # Errors
@@ -138,7 +89,7 @@ impl Tx<'_> {
         })
     }
 
-    fn insert_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
+    pub(super) fn insert_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
         insert_rows!(self, audit_batch, batches, |row| {
             log: Text = row.log.as_str(),
             node: Text = row.node.as_str(),
@@ -181,27 +132,6 @@ impl Tx<'_> {
         Ok(last.and_then(|last| u64::try_from(last).ok()))
     }
 
-    /// Batches that are queued for the sequencer, `limit` at most: a set, in the order of node and number.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn queued_batches(&mut self, log: &str, limit: u32) -> Result<Vec<StoredBatch>, StoreError> {
-        self.run(|connection| {
-            audit_queue::table
-                .inner_join(
-                    audit_batch::table.on(audit_batch::log
-                        .eq(audit_queue::log)
-                        .and(audit_batch::node.eq(audit_queue::node))
-                        .and(audit_batch::node_seq.eq(audit_queue::node_seq))),
-                )
-                .filter(audit_queue::log.eq(log))
-                .order((audit_queue::node, audit_queue::node_seq))
-                .limit(i64::from(limit))
-                .select(BATCH)
-                .load(connection)
-        })
-    }
-
     /// All batches of a log from a node's number on, `limit` at most, in the order of node and number.
     ///
     /// # Errors
@@ -214,13 +144,13 @@ impl Tx<'_> {
         limit: u32,
     ) -> Result<Vec<StoredBatch>, StoreError> {
         self.run(|connection| {
-            audit_batch::table
+            with_place!()
                 .filter(audit_batch::log.eq(log))
                 .filter(audit_batch::node.eq(node))
                 .filter(audit_batch::node_seq.ge(int(from)))
                 .order(audit_batch::node_seq)
                 .limit(i64::from(limit))
-                .select(BATCH)
+                .select(batch_columns())
                 .load(connection)
         })
     }
@@ -253,22 +183,41 @@ impl Tx<'_> {
     }
 }
 
+/// The columns of a [`StoredBatch`], out of `audit_batch` joined with its place.
 pub(super) type BatchColumns = (
     audit_batch::node,
     audit_batch::node_seq,
-    audit_batch::start_index,
+    diesel::dsl::Nullable<audit_place::start_index>,
     audit_batch::n,
     audit_batch::leaf_hashes,
     audit_batch::entries,
     audit_batch::created_at,
 );
 
-pub(super) const BATCH: BatchColumns = (
-    audit_batch::node,
-    audit_batch::node_seq,
-    audit_batch::start_index,
-    audit_batch::n,
-    audit_batch::leaf_hashes,
-    audit_batch::entries,
-    audit_batch::created_at,
-);
+pub(super) fn batch_columns() -> BatchColumns {
+    (
+        audit_batch::node,
+        audit_batch::node_seq,
+        audit_place::start_index.nullable(),
+        audit_batch::n,
+        audit_batch::leaf_hashes,
+        audit_batch::entries,
+        audit_batch::created_at,
+    )
+}
+
+/// Joins batches with their places, which those that are not sequenced do not have.
+macro_rules! with_place {
+    () => {
+        $crate::store::schema::audit_batch::table.left_join(
+            $crate::store::schema::audit_place::table.on($crate::store::schema::audit_place::log
+                .eq($crate::store::schema::audit_batch::log)
+                .and($crate::store::schema::audit_place::node.eq($crate::store::schema::audit_batch::node))
+                .and(
+                    $crate::store::schema::audit_place::node_seq
+                        .eq($crate::store::schema::audit_batch::node_seq),
+                )),
+        )
+    };
+}
+pub(super) use with_place;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::audit_rows::{BATCH, StoredBatch};
+use super::audit_rows::{StoredBatch, batch_columns, with_place};
 use super::columns::int;
 use super::error::StoreError;
 use super::schema::audit_batch;
@@ -43,7 +43,7 @@ impl Tx<'_> {
         });
         let first = before.is_none();
         self.run(|connection| {
-            audit_batch::table
+            with_place!()
                 .filter(audit_batch::log.eq(log))
                 .filter(audit_batch::created_at.ge(from.micros()))
                 .filter(audit_batch::created_at.le(at))
@@ -60,7 +60,7 @@ impl Tx<'_> {
                     audit_batch::node_seq.desc(),
                 ))
                 .limit(i64::from(limit))
-                .select(BATCH)
+                .select(batch_columns())
                 .load(connection)
         })
     }

@@ -29,7 +29,7 @@ const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; remov
 const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 23] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -75,10 +75,12 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
     (
         "audit_log",
         &[
+            ("id", Nobody),
             ("log", Nobody),
             ("origin", Nobody),
             ("vkey", Nobody),
             ("state", Nobody),
+            ("contradiction", Nobody),
         ],
     ),
     (
@@ -87,7 +89,6 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
             ("log", Nobody),
             ("node", Nobody),
             ("node_seq", Nobody),
-            ("start_index", Nobody),
             ("n", Nobody),
             ("leaf_hashes", PROOF),
             ("entries", PROOF),
@@ -99,12 +100,23 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
         &[("log", Nobody), ("node", Nobody), ("node_seq", Nobody)],
     ),
     (
+        "audit_place",
+        &[
+            ("log_id", Nobody),
+            ("start_index", Nobody),
+            ("n", Nobody),
+            ("log", Nobody),
+            ("node", Nobody),
+            ("node_seq", Nobody),
+        ],
+    ),
+    (
         "audit_head",
         &[
-            ("log", Nobody),
+            ("log_id", Nobody),
             ("size", Nobody),
             ("root", Nobody),
-            ("compact_range", Nobody),
+            ("edge", Nobody),
             ("leader", Nobody),
             ("leader_epoch", Nobody),
         ],
@@ -112,7 +124,7 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
     (
         "audit_tile",
         &[
-            ("log", Nobody),
+            ("log_id", Nobody),
             ("level", Nobody),
             ("idx", Nobody),
             ("hashes", PROOF),
@@ -121,7 +133,7 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 22] = [
     (
         "audit_checkpoint",
         &[
-            ("log", Nobody),
+            ("log_id", Nobody),
             ("size", Nobody),
             ("note", Nobody),
             ("cosignatures", Nobody),

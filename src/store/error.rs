@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 26] = [
+pub const CONSTRAINTS: [(&str, &str); 27] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -52,28 +52,29 @@ pub const CONSTRAINTS: [(&str, &str); 26] = [
         "consent_event.person_id, consent_event.sequence",
     ),
     ("consent_event_event_id_key", "consent_event.event_id"),
-    ("audit_log_pkey", "audit_log.log"),
+    ("audit_log_pkey", "audit_log.id"),
     ("audit_log_origin_key", "audit_log.origin"),
     (
         "audit_batch_pkey",
         "audit_batch.log, audit_batch.node, audit_batch.node_seq",
     ),
+    ("audit_place_pkey", "audit_place.log_id, audit_place.start_index"),
     (
-        "audit_batch_log_start_index_key",
-        "audit_batch.log, audit_batch.start_index",
+        "audit_place_log_node_node_seq_key",
+        "audit_place.log, audit_place.node, audit_place.node_seq",
     ),
     (
         "audit_queue_pkey",
         "audit_queue.log, audit_queue.node, audit_queue.node_seq",
     ),
-    ("audit_head_pkey", "audit_head.log"),
+    ("audit_head_pkey", "audit_head.log_id"),
     (
         "audit_tile_pkey",
-        "audit_tile.log, audit_tile.level, audit_tile.idx",
+        "audit_tile.log_id, audit_tile.level, audit_tile.idx",
     ),
     (
         "audit_checkpoint_pkey",
-        "audit_checkpoint.log, audit_checkpoint.size",
+        "audit_checkpoint.log_id, audit_checkpoint.size",
     ),
     (
         "audit_private_pkey",

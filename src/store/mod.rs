@@ -4,8 +4,10 @@
 //! [`Store::read`], [`Store::change`] and [`Session::change`] run a named transaction; what can be done inside one are
 //! the methods of [`Tx`], which stand with their tables.
 
+mod audit_log;
 mod audit_rows;
 mod audit_search;
+mod audit_tree;
 mod catalogue;
 mod clients;
 mod columns;
@@ -33,8 +35,10 @@ mod tests;
 mod turnstile;
 mod tx;
 
-pub use audit_rows::{AuditBatch, LogRow, PrivateEntry, StoredBatch};
+pub use audit_log::{HeadRow, LogRow, LogState};
+pub use audit_rows::{AuditBatch, PrivateEntry, StoredBatch};
 pub use audit_search::SearchFrom;
+pub use audit_tree::{CheckpointRow, PlaceRow, PlacedBatch, QueuedBatch, TileRow};
 pub use catalogue::CatalogueRow;
 pub use clients::ClientRow;
 pub use engine::{Observer, Outcome, Rehearsal, Session, Store, StoreOptions};

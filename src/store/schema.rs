@@ -51,11 +51,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_log (log) {
+    audit_log (id) {
+        id -> BigInt,
         log -> Text,
         origin -> Text,
         vkey -> Text,
         state -> Text,
+        contradiction -> Nullable<Text>,
     }
 }
 
@@ -64,7 +66,6 @@ diesel::table! {
         log -> Text,
         node -> Text,
         node_seq -> BigInt,
-        start_index -> Nullable<BigInt>,
         n -> BigInt,
         leaf_hashes -> Binary,
         entries -> Binary,
@@ -77,6 +78,47 @@ diesel::table! {
         log -> Text,
         node -> Text,
         node_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_place (log_id, start_index) {
+        log_id -> BigInt,
+        start_index -> BigInt,
+        n -> BigInt,
+        log -> Text,
+        node -> Text,
+        node_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_head (log_id) {
+        log_id -> BigInt,
+        size -> BigInt,
+        root -> Binary,
+        edge -> Binary,
+        leader -> Nullable<Text>,
+        leader_epoch -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_tile (log_id, level, idx) {
+        log_id -> BigInt,
+        level -> BigInt,
+        idx -> BigInt,
+        hashes -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_checkpoint (log_id, size) {
+        log_id -> BigInt,
+        size -> BigInt,
+        note -> Text,
+        cosignatures -> Text,
+        published_at -> BigInt,
     }
 }
 
@@ -195,4 +237,4 @@ diesel::table! {
 }
 
 allow_tables_to_appear_in_same_query!(person_identifier, person, person_record, person_key);
-allow_tables_to_appear_in_same_query!(audit_queue, audit_batch);
+allow_tables_to_appear_in_same_query!(audit_queue, audit_place, audit_batch);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use akkoord::audit::bundle;
 use akkoord::crypto::jwt::sign_jwt;
 use akkoord::crypto::{Secret32, SigningKey};
+use akkoord::domain::moment::Moment;
 use akkoord::service::access::client::ClientId;
 use akkoord::service::access::{
     AccessError, ClientAuthentication, ClientMistake, Credential, NewClient, TokenFault, TokenRequest,
@@ -58,10 +59,13 @@ fn admin_leaves(storage: &TestStorage) -> Vec<Value> {
     });
     let batches = store
         .unwrap()
-        .read("read", |tx| tx.queued_batches("admin", 100))
+        .read("read", |tx| {
+            let ever = (Moment::from_micros(0), Moment::from_micros(i64::MAX));
+            tx.batches_between("admin", ever.0, ever.1, None, 100)
+        })
         .unwrap();
     let mut leaves = Vec::new();
-    for batch in batches {
+    for batch in batches.into_iter().rev() {
         for line in bundle::decode(&batch.entries).unwrap() {
             leaves.push(serde_json::from_slice(line).unwrap());
         }

@@ -35,7 +35,7 @@ limits = { per_second = 500, burst = 1000 }
 "#;
 
 /// Operations outside the document, with the scope they need; none when they are for everybody.
-const OUTSIDE: [(&str, Option<Scope>); 10] = [
+const OUTSIDE: [(&str, Option<Scope>); 13] = [
     ("GET /u/{token}", None),
     ("POST /u/{token}", None),
     ("GET /docs", None),
@@ -46,6 +46,9 @@ const OUTSIDE: [(&str, Option<Scope>); 10] = [
     ("POST /oauth2/token", None),
     ("GET /.well-known/oauth-authorization-server", None),
     ("GET /.well-known/jwks.json", None),
+    ("GET /log/{name}/checkpoint", None),
+    ("GET /log/{name}/vkey", None),
+    ("GET /log/{name}/tile/{tile}*", None),
 ];
 
 /// Who asks. All but the last lack one thing.
@@ -444,6 +447,9 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         "GET /.well-known/authzen-configuration"
         | "GET /.well-known/oauth-authorization-server"
         | "GET /.well-known/jwks.json" => return names_nobody(operation.strip_prefix("GET ")?, Body::None),
+        "GET /log/{name}/checkpoint" => return names_nobody("/log/consent/checkpoint", Body::None),
+        "GET /log/{name}/vkey" => return names_nobody("/log/consent/vkey", Body::None),
+        "GET /log/{name}/tile/{tile}*" => return names_nobody("/log/consent/tile/0/000", Body::None),
         // A token does not buy a token: the client must prove itself.
         "POST /oauth2/token" => {
             return names_nobody("/oauth2/token", Body::Form("grant_type=client_credentials"));
@@ -532,10 +538,9 @@ fn check(operation: &str, scope: Option<Scope>, cells: &[String]) {
             "{operation} with another system's id: {foreign}"
         );
     }
-    assert!(
-        right.starts_with('2') || operation == "POST /oauth2/token",
-        "{operation}: {right}"
-    );
+    // A log of so few entries has no full tile yet, and a token does not buy a token.
+    let nothing_there = ["POST /oauth2/token", "GET /log/{name}/tile/{tile}*"].contains(&operation);
+    assert!(right.starts_with('2') || nothing_there, "{operation}: {right}");
 }
 
 fn table(rows: &[(String, Vec<String>)]) -> String {

@@ -43,6 +43,12 @@ mod migrations;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]
+mod sequence_http;
+#[cfg(test)]
+mod sequence_rows;
+#[cfg(test)]
+mod sequence_service;
+#[cfg(test)]
 mod store_open;
 #[cfg(test)]
 mod store_people;

@@ -44,6 +44,7 @@ fn service(storage: &TestStorage, world: &Arc<TurnedWorld>, test_subjects: bool)
         test_subjects,
         queue: 4_096,
         deadline: Duration::from_secs(20),
+        checkpoints: None,
     })
     .unwrap()
 }

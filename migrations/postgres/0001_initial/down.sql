@@ -13,6 +13,7 @@ DROP TABLE audit_private;
 DROP TABLE audit_checkpoint;
 DROP TABLE audit_tile;
 DROP TABLE audit_head;
+DROP TABLE audit_place;
 DROP TABLE audit_queue;
 DROP TABLE audit_batch;
 DROP TABLE audit_log;

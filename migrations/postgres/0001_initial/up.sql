@@ -55,34 +55,32 @@ END $$;
 CREATE TRIGGER consent_event_append_only BEFORE UPDATE ON consent_event
 FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- A log has one origin at a time; a closed one stays, to be read. `contradiction` is the checkpoint, kept outside this
+-- database, that the database no longer leads to.
 CREATE TABLE audit_log (
-    log TEXT NOT NULL PRIMARY KEY,
+    id BIGINT NOT NULL PRIMARY KEY,
+    log TEXT NOT NULL,
     origin TEXT NOT NULL UNIQUE,
     vkey TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('open', 'closed'))
+    state TEXT NOT NULL CHECK (state IN ('open', 'halted', 'closed')),
+    contradiction TEXT
 );
 
 CREATE TABLE audit_batch (
     log TEXT NOT NULL,
     node TEXT NOT NULL,
     node_seq BIGINT NOT NULL,
-    start_index BIGINT,
     n BIGINT NOT NULL CHECK (n > 0),
     leaf_hashes BYTEA NOT NULL,
     entries BYTEA NOT NULL,
     created_at BIGINT NOT NULL,
-    PRIMARY KEY (log, node, node_seq),
-    UNIQUE (log, start_index)
+    PRIMARY KEY (log, node, node_seq)
 );
 ALTER TABLE audit_batch ALTER COLUMN leaf_hashes SET STORAGE EXTERNAL;
 ALTER TABLE audit_batch ALTER COLUMN entries SET STORAGE EXTERNAL;
 
-CREATE TRIGGER audit_batch_append_only
-BEFORE UPDATE OF log, node, node_seq, n, leaf_hashes, entries, created_at ON audit_batch
+CREATE TRIGGER audit_batch_append_only BEFORE UPDATE ON audit_batch
 FOR EACH ROW EXECUTE FUNCTION refuse_change();
-
-CREATE TRIGGER audit_batch_sequenced_once BEFORE UPDATE OF start_index ON audit_batch
-FOR EACH ROW WHEN (OLD.start_index IS NOT NULL) EXECUTE FUNCTION refuse_change();
 
 -- Search goes by time: entries carry their time in their id, so one index finds both.
 CREATE INDEX audit_batch_by_time ON audit_batch (log, created_at);
@@ -94,30 +92,46 @@ CREATE TABLE audit_queue (
     PRIMARY KEY (log, node, node_seq)
 );
 
+-- Where a batch stands in the tree. Beside the batch and not in it: a small row is added where a large one would have to
+-- be written again.
+CREATE TABLE audit_place (
+    log_id BIGINT NOT NULL,
+    start_index BIGINT NOT NULL,
+    n BIGINT NOT NULL,
+    log TEXT NOT NULL,
+    node TEXT NOT NULL,
+    node_seq BIGINT NOT NULL,
+    PRIMARY KEY (log_id, start_index),
+    UNIQUE (log, node, node_seq)
+);
+
+CREATE TRIGGER audit_place_append_only BEFORE UPDATE ON audit_place
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 CREATE TABLE audit_head (
-    log TEXT NOT NULL PRIMARY KEY,
+    log_id BIGINT NOT NULL PRIMARY KEY,
     size BIGINT NOT NULL,
-    root BYTEA NOT NULL,
-    compact_range BYTEA NOT NULL,
+    root BYTEA NOT NULL CHECK (length(root) = 32),
+    edge BYTEA NOT NULL,
     leader TEXT,
     leader_epoch BIGINT NOT NULL
 );
 
 CREATE TABLE audit_tile (
-    log TEXT NOT NULL,
+    log_id BIGINT NOT NULL,
     level BIGINT NOT NULL,
     idx BIGINT NOT NULL,
     hashes BYTEA NOT NULL,
-    PRIMARY KEY (log, level, idx)
+    PRIMARY KEY (log_id, level, idx)
 );
 
 CREATE TABLE audit_checkpoint (
-    log TEXT NOT NULL,
+    log_id BIGINT NOT NULL,
     size BIGINT NOT NULL,
     note TEXT NOT NULL,
     cosignatures TEXT NOT NULL,
-    published_at BIGINT,
-    PRIMARY KEY (log, size)
+    published_at BIGINT NOT NULL,
+    PRIMARY KEY (log_id, size)
 );
 
 CREATE TABLE audit_private (

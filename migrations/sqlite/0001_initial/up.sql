@@ -49,36 +49,31 @@ BEGIN
     SELECT RAISE(ABORT, 'consent_event is append-only');
 END;
 
+-- A log has one origin at a time; a closed one stays, to be read. `contradiction` is the checkpoint, kept outside this
+-- database, that the database no longer leads to.
 CREATE TABLE audit_log (
-    log TEXT NOT NULL PRIMARY KEY,
+    id INTEGER NOT NULL PRIMARY KEY,
+    log TEXT NOT NULL,
     origin TEXT NOT NULL UNIQUE,
     vkey TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('open', 'closed'))
-) STRICT, WITHOUT ROWID;
+    state TEXT NOT NULL CHECK (state IN ('open', 'halted', 'closed')),
+    contradiction TEXT
+) STRICT;
 
 CREATE TABLE audit_batch (
     log TEXT NOT NULL,
     node TEXT NOT NULL,
     node_seq INTEGER NOT NULL,
-    start_index INTEGER,
     n INTEGER NOT NULL CHECK (n > 0),
     leaf_hashes BLOB NOT NULL,
     entries BLOB NOT NULL,
     created_at INTEGER NOT NULL,
-    PRIMARY KEY (log, node, node_seq),
-    UNIQUE (log, start_index)
+    PRIMARY KEY (log, node, node_seq)
 ) STRICT;
 
-CREATE TRIGGER audit_batch_append_only
-BEFORE UPDATE OF log, node, node_seq, n, leaf_hashes, entries, created_at ON audit_batch
+CREATE TRIGGER audit_batch_append_only BEFORE UPDATE ON audit_batch
 BEGIN
     SELECT RAISE(ABORT, 'audit_batch is append-only');
-END;
-
-CREATE TRIGGER audit_batch_sequenced_once BEFORE UPDATE OF start_index ON audit_batch
-WHEN OLD.start_index IS NOT NULL
-BEGIN
-    SELECT RAISE(ABORT, 'a sequenced batch keeps its place');
 END;
 
 -- Search goes by time: entries carry their time in their id, so one index finds both.
@@ -91,30 +86,48 @@ CREATE TABLE audit_queue (
     PRIMARY KEY (log, node, node_seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE audit_head (
-    log TEXT NOT NULL PRIMARY KEY,
-    size INTEGER NOT NULL,
-    root BLOB NOT NULL,
-    compact_range BLOB NOT NULL,
-    leader TEXT,
-    leader_epoch INTEGER NOT NULL
+-- Where a batch stands in the tree. Beside the batch and not in it: a small row is added where a large one would have to
+-- be written again.
+CREATE TABLE audit_place (
+    log_id INTEGER NOT NULL,
+    start_index INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    log TEXT NOT NULL,
+    node TEXT NOT NULL,
+    node_seq INTEGER NOT NULL,
+    PRIMARY KEY (log_id, start_index),
+    UNIQUE (log, node, node_seq)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TRIGGER audit_place_append_only BEFORE UPDATE ON audit_place
+BEGIN
+    SELECT RAISE(ABORT, 'a sequenced batch keeps its place');
+END;
+
+CREATE TABLE audit_head (
+    log_id INTEGER NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    edge BLOB NOT NULL,
+    leader TEXT,
+    leader_epoch INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE audit_tile (
-    log TEXT NOT NULL,
+    log_id INTEGER NOT NULL,
     level INTEGER NOT NULL,
     idx INTEGER NOT NULL,
     hashes BLOB NOT NULL,
-    PRIMARY KEY (log, level, idx)
+    PRIMARY KEY (log_id, level, idx)
 ) STRICT;
 
 CREATE TABLE audit_checkpoint (
-    log TEXT NOT NULL,
+    log_id INTEGER NOT NULL,
     size INTEGER NOT NULL,
     note TEXT NOT NULL,
     cosignatures TEXT NOT NULL,
-    published_at INTEGER,
-    PRIMARY KEY (log, size)
+    published_at INTEGER NOT NULL,
+    PRIMARY KEY (log_id, size)
 ) STRICT;
 
 CREATE TABLE audit_private (

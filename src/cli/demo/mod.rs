@@ -78,6 +78,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
         let signals = Signals::listen()?;
         let (store, files) = (home.store()?, shipped());
+        let checkpoints = super::checkpoints(&home.folder.join("checkpoints"))?;
         let options = |world, queue, deadline| ServiceOptions {
             store: store.clone(),
             files: files.clone(),
@@ -88,6 +89,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
             test_subjects: true,
             queue,
             deadline: Duration::from_secs(deadline),
+            checkpoints: Some(Arc::clone(&checkpoints)),
         };
         if !home.is_complete() {
             let now = RealWorld.now();

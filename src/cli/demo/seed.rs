@@ -387,6 +387,7 @@ mod tests {
             test_subjects: true,
             queue: 4_096,
             deadline: Duration::from_secs(60),
+            checkpoints: None,
         })
         .unwrap();
         let catalogue = service.catalogue();

@@ -3,6 +3,7 @@
 #[macro_use]
 pub mod engine;
 pub mod http;
+pub mod log;
 pub mod postgres;
 pub mod program;
 pub mod service;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use akkoord::crypto::{RootKey, Secret32};
+use akkoord::outward::checkpoint_file::CheckpointFiles;
 use akkoord::policy::load::{Files, read_folder};
 use akkoord::service::access::AccessOptions;
 use akkoord::service::{Service, ServiceOptions};
@@ -20,6 +21,11 @@ pub const PUBLIC_BASE: &str = "https://akkoord.example";
 /// A clock that stands at [`NOW`].
 pub fn clock() -> Arc<TurnedWorld> {
     Arc::new(TurnedWorld::starting(NOW))
+}
+
+/// Where a node keeps its checkpoints: on a disk of its own, as it were.
+pub fn checkpoints(storage: &TestStorage, name: &str) -> CheckpointFiles {
+    CheckpointFiles::open(&storage.directory().join(format!("checkpoints-{name}"))).unwrap()
 }
 
 /// A node of a service over this storage. Nodes of one storage are one service.
@@ -50,11 +56,20 @@ pub fn node_of(
     access: AccessOptions,
     files: Files,
 ) -> Service {
+    Service::start_with(options_of(storage, world, name, files), access).unwrap()
+}
+
+/// What such a node is made of.
+pub fn options(storage: &TestStorage, world: &Arc<TurnedWorld>, name: &str) -> ServiceOptions {
+    options_of(storage, world, name, shipped())
+}
+
+fn options_of(storage: &TestStorage, world: &Arc<TurnedWorld>, name: &str, files: Files) -> ServiceOptions {
     let options = StoreOptions {
         network: "bibliotheken-merwedeland".to_owned(),
         ..super::store::options(storage)
     };
-    let options = ServiceOptions {
+    ServiceOptions {
         store: Store::open(options).unwrap(),
         files,
         root_key: RootKey::new(Secret32::from_bytes([1; 32])),
@@ -64,6 +79,6 @@ pub fn node_of(
         test_subjects: true,
         queue: 1024,
         deadline: Duration::from_secs(10),
-    };
-    Service::start_with(options, access).unwrap()
+        checkpoints: Some(Arc::new(checkpoints(storage, name))),
+    }
 }
