@@ -1,6 +1,6 @@
 //! A consent: the current word of one person to one controller about one purpose, and how an act changes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -116,9 +116,9 @@ pub struct Consent {
     /// A child said yes and a guardian has not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub awaits_guardian: bool,
-    /// The last time a guardian took it back, and who: another guardian cannot overrule that on the same day (R20).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn_by_guardian: Option<(PersonId, Moment)>,
+    /// When each guardian last said no: another guardian cannot overrule that on the same day (R20).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn_by_guardian: BTreeMap<PersonId, Moment>,
 }
 
 /// One act on a consent, complete: what is stored as an event and folded into the current state.
@@ -159,12 +159,21 @@ impl ConsentAct {
         if late && weak {
             return None;
         }
-        let withdrawn_by_guardian = match (self.status, self.by) {
-            (ConsentStatus::Withdrawn | ConsentStatus::Refused, Party::Guardian(guardian)) => {
-                Some((guardian, occurred_at))
-            }
-            _ => before.and_then(|b| b.withdrawn_by_guardian),
-        };
+        // The controller ends a yes; a no stays the person's own, with its time before anybody may ask again (R12).
+        let own_no =
+            before.is_some_and(|b| matches!(b.status, ConsentStatus::Refused | ConsentStatus::Withdrawn));
+        if own_no && self.status == ConsentStatus::Revoked {
+            return None;
+        }
+        let mut withdrawn_by_guardian = before
+            .map(|b| b.withdrawn_by_guardian.clone())
+            .unwrap_or_default();
+        if let (ConsentStatus::Withdrawn | ConsentStatus::Refused, Party::Guardian(guardian)) =
+            (self.status, self.by)
+        {
+            let at = withdrawn_by_guardian.entry(guardian).or_insert(occurred_at);
+            *at = occurred_at.max(*at);
+        }
         Some(Consent {
             status: self.status,
             occurred_at: before.map_or(occurred_at, |b| b.occurred_at.max(occurred_at)),

@@ -204,6 +204,9 @@ impl PersonRecord {
                 .or_default()
                 .apply(change, event),
         }
+        if let Some(standing) = self.standings.get_mut(&event.organisation) {
+            standing.revision += 1;
+        }
     }
 }
 
@@ -231,21 +234,23 @@ impl Standing {
                     self.consents.insert(act.purpose.clone(), consent);
                 }
             }
+            // The last time it was said counts, so that a lift that was written before it and arrives after it is no lift.
             Change::Objected { purpose: None, .. } => {
-                self.marketing_objection.get_or_insert(at);
+                self.marketing_objection = self.marketing_objection.max(Some(at));
             }
             Change::Objected {
                 purpose: Some(purpose),
                 ..
             } => {
-                self.objections.entry(purpose.clone()).or_insert(at);
+                let since = self.objections.entry(purpose.clone()).or_insert(at);
+                *since = at.max(*since);
             }
-            Change::ObjectionEnded { purpose: None } => self.marketing_objection = None,
+            Change::ObjectionEnded { purpose: None } => {
+                self.marketing_objection = self.marketing_objection.filter(|said| at < *said);
+            }
             Change::ObjectionEnded {
                 purpose: Some(purpose),
-            } => {
-                self.objections.remove(purpose);
-            }
+            } => self.objections.retain(|of, said| of != purpose || at < *said),
             Change::Restricted { .. } => {
                 self.restricted.get_or_insert(at);
             }
@@ -279,7 +284,9 @@ impl Standing {
             }
             Change::SourceNoticeDelivered { purpose, source } => {
                 for enrichment in &mut self.enrichments {
-                    if enrichment.purpose == *purpose && enrichment.source == *source {
+                    let these = enrichment.purpose == *purpose && enrichment.source == *source;
+                    // Nobody was told of data before there were any.
+                    if these && enrichment.since <= at {
                         enrichment.told_at.get_or_insert(at);
                     }
                 }

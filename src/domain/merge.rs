@@ -38,12 +38,12 @@ impl Standing {
             };
             merged.consents.insert(purpose.clone(), stricter);
         }
-        merged.marketing_objection = earlier(self.marketing_objection, other.marketing_objection);
+        merged.marketing_objection = self.marketing_objection.max(other.marketing_objection);
         for (purpose, at) in &other.objections {
             merged
                 .objections
                 .entry(purpose.clone())
-                .and_modify(|ours| *ours = (*ours).min(*at))
+                .and_modify(|ours| *ours = (*ours).max(*at))
                 .or_insert(*at);
         }
         merged.restricted = earlier(self.restricted, other.restricted);
@@ -55,6 +55,7 @@ impl Standing {
         }
         merged.wards.extend(other.wards.iter().copied());
         merged.enrichments.extend(other.enrichments.iter().cloned());
+        merged.revision += other.revision;
         merged
     }
 }
@@ -72,6 +73,8 @@ fn stricter_membership(ours: &Membership, theirs: &Membership) -> Membership {
         paying: ours.paying && theirs.paying,
         contact_from_sale: ours.contact_from_sale && theirs.contact_from_sale,
         opt_out_offered: ours.opt_out_offered && theirs.opt_out_offered,
+        // Whose membership ended in one record is a customer no longer than that record says (R29).
+        until: earlier(ours.until, theirs.until),
         ..ours.clone()
     }
 }
@@ -113,7 +116,10 @@ fn stricter_consent(ours: &Consent, theirs: &Consent) -> Consent {
             merged.status = ConsentStatus::Requested;
         }
     }
-    merged.withdrawn_by_guardian = stricter.withdrawn_by_guardian.or(other.withdrawn_by_guardian);
+    for (guardian, at) in &other.withdrawn_by_guardian {
+        let known = merged.withdrawn_by_guardian.entry(*guardian).or_insert(*at);
+        *known = (*at).max(*known);
+    }
     merged
 }
 

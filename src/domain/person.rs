@@ -47,10 +47,10 @@ pub struct Standing {
     /// The word on each purpose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consents: BTreeMap<PurposeId, Consent>,
-    /// Objection to all direct marketing (GDPR art. 21(2)): since when.
+    /// Objection to all direct marketing (GDPR art. 21(2)): when it was last made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marketing_objection: Option<Moment>,
-    /// Objections to single purposes (GDPR art. 21(1)): since when.
+    /// Objections to single purposes (GDPR art. 21(1)): when they were last made.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub objections: BTreeMap<PurposeId, Moment>,
     /// Restriction of processing (GDPR art. 18): since when.
@@ -68,6 +68,9 @@ pub struct Standing {
     /// Data that came from elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub enrichments: Vec<Enrichment>,
+    /// Counts the events at this library, so that a count that moves says nothing about another one (R50).
+    #[serde(default)]
+    pub revision: u64,
 }
 
 /// What kind of member somebody is.

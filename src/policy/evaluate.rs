@@ -10,12 +10,15 @@ use crate::domain::age::{self, AGE_OF_CONSENT};
 use crate::domain::consent::{Consent, ConsentStatus, Party};
 use crate::domain::decision::{CustomerFact, Effect, Question, Reason, ReasonCode, Verdict};
 use crate::domain::ids::DataScopeId;
-use crate::domain::moment::{Moment, Period};
+use crate::domain::moment::Moment;
 use crate::domain::person::{Membership, PersonRecord, Standing};
-use crate::domain::purpose::{Action, LegalBasis, OnAgeOfConsent, Purpose, PurposeStatus};
+use crate::domain::purpose::{Action, Channel, LegalBasis, OnAgeOfConsent, Purpose, PurposeStatus};
 
 /// How long a permit may be acted on, in seconds: later checks are promised to see every withdrawal, acts are not.
 pub const ACT_WITHIN_SECONDS: i64 = 30;
+
+/// In the register: a computer decides alone, with effects that matter (GDPR art. 22(1)).
+const SOLELY_AUTOMATED: &str = "solely-automated";
 
 /// About whom the question is.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +85,7 @@ pub fn evaluate(catalogue: &Catalogue, subject: Subject<'_>, question: &Question
         case.objection(),
         case.legal_basis(),
         case.minor(),
+        case.advertising(),
         case.channel(),
         case.untold_enrichment(),
         case.scope(&scopes),
@@ -110,6 +114,21 @@ pub fn consent_reason(
         now,
     };
     voice.consent_missing().map(|reason| reason.code)
+}
+
+/// The instant from which a yes no longer permits: its validity is over, or a young person had to confirm a guardian's yes
+/// by then (R11, R22). `None` when there is no yes, or nothing ends it.
+pub fn consent_ends(catalogue: &Catalogue, entry: &PurposeEntry, standing: &Standing) -> Option<Moment> {
+    let voice = Voice {
+        catalogue,
+        purpose: &entry.purpose,
+        standing,
+        now: Moment::from_micros(0),
+    };
+    voice
+        .consent()
+        .filter(|consent| consent.status.is_yes())
+        .and_then(|consent| voice.ends(consent))
 }
 
 fn deny(reasons: Vec<Reason>, legal_basis: LegalBasis, purpose_version: u32, question: &Question) -> Verdict {
@@ -165,7 +184,7 @@ impl Case<'_> {
         };
         let expiry = consent
             .filter(|_| purpose.legal_basis == LegalBasis::Consent)
-            .and_then(|c| self.voice().expiry(c));
+            .and_then(|c| self.voice().ends(c));
         Verdict {
             effect: Effect::Permit,
             reasons: vec![reason],
@@ -276,19 +295,38 @@ impl Case<'_> {
         })
     }
 
-    /// Rules for minors on top of consent: no profiling for marketing without a guardian (R25), and a minimum age.
+    /// Rules for minors on top of those of the basis (R25): no computer alone decides about a child (GDPR recital 71), no
+    /// profiling for marketing without a guardian's explicit consent, and a minimum age.
     fn minor(&self) -> Vec<Reason> {
-        if matches!(
-            self.purpose.legal_basis,
-            LegalBasis::Consent | LegalBasis::CustomerException
-        ) {
-            return Vec::new();
-        }
+        let purpose = self.purpose;
         let child = !self.has_reached(AGE_OF_CONSENT, self.now);
-        let profiled = self.question.action == Action::Profile && self.purpose.is_promotional();
-        let too_young = !self.has_reached(self.purpose.age.minimum, self.now);
-        if (child && profiled) || too_young {
+        let computer_alone = self.entry.register.automated_decision == SOLELY_AUTOMATED;
+        let profiled = self.question.action == Action::Profile && purpose.is_promotional();
+        let explicit_consent = purpose.legal_basis == LegalBasis::Consent && purpose.explicit;
+        // Consent looks at the age of the person who spoke, when they spoke.
+        let asked = purpose.legal_basis == LegalBasis::Consent;
+        let too_young = !asked && !self.has_reached(purpose.age.minimum, self.now);
+        if (child && (computer_alone || profiled && !explicit_consent)) || too_young {
             vec![Reason::plain(ReasonCode::DenyGuardianRequired)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Tw 11.7: advertising by an electronic message rests on consent or on the customer exception (R28, R30), by telephone
+    /// on consent alone (R31), whatever ground the processing itself has.
+    fn advertising(&self) -> Vec<Reason> {
+        let basis = self.purpose.legal_basis;
+        let allowed = match self.question.channel {
+            Some(Channel::Email | Channel::Sms | Channel::Push) => {
+                matches!(basis, LegalBasis::Consent | LegalBasis::CustomerException)
+            }
+            Some(Channel::Phone) => basis == LegalBasis::Consent,
+            Some(Channel::Post | Channel::Portal | Channel::Desk) | None => true,
+        };
+        let advertises = self.purpose.is_promotional() && self.question.action == Action::Contact;
+        if advertises && !allowed {
+            vec![Reason::plain(ReasonCode::DenyNoConsent)]
         } else {
             Vec::new()
         }
@@ -343,25 +381,30 @@ impl Case<'_> {
         }
     }
 
-    /// What was asked for, what the purpose has, what the system may see, and what the person said yes to (R45).
+    /// What was asked for, what the purpose has, what the system may see, and what the person said yes to (R45). Of
+    /// several grants the one that gives most counts: data are granted together or not at all.
     fn permitted_scopes(&self) -> BTreeSet<DataScopeId> {
         let fits = |grant: &&&Grant| self.question.channel.is_none_or(|c| grant.channels.contains(&c));
-        let granted: BTreeSet<&DataScopeId> = self
-            .grants
-            .iter()
-            .filter(fits)
-            .flat_map(|g| &g.data_scopes)
-            .collect();
         let consented = self
             .consent()
             .filter(|_| self.purpose.legal_basis == LegalBasis::Consent);
-        self.question
+        let asked: BTreeSet<&DataScopeId> = self
+            .question
             .data_scopes
             .iter()
-            .filter(|scope| self.purpose.data_scopes.contains(*scope) && granted.contains(scope))
+            .filter(|scope| self.purpose.data_scopes.contains(*scope))
             .filter(|scope| consented.is_none_or(|consent| consent.data_scopes.contains(*scope)))
-            .cloned()
-            .collect()
+            .collect();
+        let given_by = |grant: &&Grant| -> BTreeSet<DataScopeId> {
+            let granted = asked.iter().filter(|scope| grant.data_scopes.contains(**scope));
+            granted.map(|scope| (*scope).clone()).collect()
+        };
+        self.grants
+            .iter()
+            .filter(fits)
+            .map(given_by)
+            .reduce(|most, next| if next.len() > most.len() { next } else { most })
+            .unwrap_or_default()
     }
 
     fn scope(&self, permitted: &BTreeSet<DataScopeId>) -> Vec<Reason> {
@@ -424,7 +467,10 @@ impl Voice<'_> {
         };
         let at = consent.occurred_at;
         match consent.status {
-            ConsentStatus::Requested if consent.awaits_guardian => {
+            // Who has turned 16 since no longer waits for anybody, and has not spoken yet (R21).
+            ConsentStatus::Requested
+                if consent.awaits_guardian && !self.has_reached(self.purpose.age.self_from, self.now) =>
+            {
                 return Some(Reason::plain(Code::DenyGuardianRequired));
             }
             ConsentStatus::Requested => return Some(Reason::plain(Code::DenyNoConsent)),
@@ -452,11 +498,23 @@ impl Voice<'_> {
             .map(|validity| consent.occurred_at.plus(validity, self.catalogue.network.zone))
     }
 
+    /// The instant from which a yes no longer permits.
+    fn ends(&self, consent: &Consent) -> Option<Moment> {
+        let expiry = self.expiry(consent);
+        let reconfirm = match consent.by {
+            Party::Guardian(_) => self.reconfirm_due(),
+            Party::Oneself | Party::Controller => None,
+        };
+        match (expiry, reconfirm) {
+            (Some(expiry), Some(reconfirm)) => Some(expiry.min(reconfirm)),
+            (expiry, reconfirm) => expiry.or(reconfirm),
+        }
+    }
+
     /// Whether the right person spoke: GDPR art. 8, UAVG art. 5, R17, R21–R23.
     fn voice_missing(&self, consent: &Consent) -> Option<Reason> {
         use ReasonCode as Code;
         let rule = &self.purpose.age;
-        let birth = self.standing.birth();
         let own_voice = |at: Moment| self.has_reached(rule.self_from, at);
         if !self.has_reached(rule.minimum, consent.occurred_at) {
             return Some(Reason::plain(Code::DenyNoConsent));
@@ -469,19 +527,22 @@ impl Voice<'_> {
             Party::Guardian(_) if own_voice(consent.occurred_at) => {
                 Some(Reason::plain(Code::DenyGuardianAuthorityEnded))
             }
-            Party::Guardian(_) => match (rule.on_age_of_consent, birth) {
-                (OnAgeOfConsent::RequireReconfirm, Some(birth)) => {
-                    let due = self.reconfirm_due(birth, rule.self_from, rule.reconfirm_within);
-                    (due <= self.now).then(|| self.dated(Code::DenyReconfirmDue, due))
-                }
-                _ => None,
-            },
+            Party::Guardian(_) => self
+                .reconfirm_due()
+                .filter(|due| *due <= self.now)
+                .map(|due| self.dated(Code::DenyReconfirmDue, due)),
         }
     }
 
-    fn reconfirm_due(&self, birth: NaiveDate, age: u32, within: Period) -> Moment {
+    /// Until when a guardian's yes stands without the young person's own word; `None` where it stays (R22).
+    fn reconfirm_due(&self) -> Option<Moment> {
+        let rule = &self.purpose.age;
         let zone = self.catalogue.network.zone;
-        age::reaches(birth, age, zone).plus(within, zone)
+        let birth = self
+            .standing
+            .birth()
+            .filter(|_| rule.on_age_of_consent == OnAgeOfConsent::RequireReconfirm)?;
+        Some(age::reaches(birth, rule.self_from, zone).plus(rule.reconfirm_within, zone))
     }
 
     fn has_reached(&self, age: u32, at: Moment) -> bool {

@@ -333,7 +333,7 @@ impl Person<'_> {
             method: IndicationMethod::WebForm,
             event: EventId::from_bytes([1; 16]),
             awaits_guardian: self.when.state == State::ChildSaidYes,
-            withdrawn_by_guardian: None,
+            withdrawn_by_guardian: std::collections::BTreeMap::new(),
         })
     }
 

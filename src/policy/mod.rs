@@ -6,6 +6,8 @@ pub mod catalogue;
 mod check;
 pub mod document;
 pub mod evaluate;
+#[cfg(test)]
+mod evaluate_tests;
 pub mod examples;
 pub mod explain;
 pub mod finding;

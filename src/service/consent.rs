@@ -1,6 +1,8 @@
 //! Record a word on consent. The rules are the law's: R1–R4, R10–R20 of the law reference stand beside the lines that
 //! keep them.
 
+use std::collections::BTreeSet;
+
 use super::call::{Call, Scope};
 use super::decide::look_at;
 use super::lane::Verb;
@@ -11,11 +13,11 @@ use super::work::{Circumstances, Found, Log, Stop, Subjects, Work};
 use crate::domain::age::{self, AGE_OF_CONSENT};
 use crate::domain::consent::{Consent, ConsentAct, ConsentStatus, IndicationMethod, Party};
 use crate::domain::event::{ActorKind, Change};
-use crate::domain::ids::{OrganisationId, PersonId};
+use crate::domain::ids::{DataScopeId, OrganisationId, PersonId};
 use crate::domain::moment::Moment;
 use crate::domain::person::Standing;
 use crate::domain::preference::Language;
-use crate::domain::purpose::{LegalBasis, Purpose};
+use crate::domain::purpose::{Channel, LegalBasis, Purpose};
 use crate::policy::catalogue::PurposeEntry;
 
 /// How far a clock of a caller may be ahead of ours.
@@ -265,6 +267,12 @@ impl Case<'_> {
                 hash: hex(&notice.hash),
                 language,
             }),
+            // A no counts, whatever was shown before it (R6).
+            _ if !needed => Ok(Shown {
+                version: 0,
+                hash: String::new(),
+                language,
+            }),
             _ => {
                 let detail = format!(
                     "this notice was not published, or is not the current one; show version {} and ask again",
@@ -400,40 +408,50 @@ impl Case<'_> {
         let (Some(guardian), Some(before)) = (self.guardian, self.before()) else {
             return Ok(());
         };
-        match before.withdrawn_by_guardian {
-            Some((other, at))
-                if other != guardian && at.date(self.zone) == self.occurred_at.date(self.zone) =>
-            {
-                Err(Refusal::Conflict(Conflict::GuardiansDisagree))
-            }
-            _ => Ok(()),
+        let today = self.occurred_at.date(self.zone);
+        let overruled = before
+            .withdrawn_by_guardian
+            .iter()
+            .any(|(other, at)| *other != guardian && at.date(self.zone) == today);
+        if overruled {
+            return Err(Refusal::Conflict(Conflict::GuardiansDisagree));
         }
+        Ok(())
     }
 
     fn has_reached(&self, years: u32) -> bool {
         age::has_reached(self.standing.birth(), years, self.occurred_at, self.zone)
     }
 
-    fn scopes(&self) -> Result<std::collections::BTreeSet<crate::domain::ids::DataScopeId>, Refusal> {
-        let Some(scopes) = &self.request.data_scopes else {
-            return Ok(self.purpose.data_scopes.clone());
-        };
-        if scopes.is_subset(&self.purpose.data_scopes) {
-            return Ok(scopes.clone());
-        }
+    fn scopes(&self) -> Result<BTreeSet<DataScopeId>, Refusal> {
         let detail = "consent can only cover data that the purpose has; GET /v1/purposes lists them";
-        Err(Invalid::new("/dataScopes", "scope-not-in-purpose", detail).into())
+        let given = self.request.data_scopes.as_ref();
+        self.within(given, &self.purpose.data_scopes)
+            .map(|scopes| scopes.unwrap_or_else(|| self.purpose.data_scopes.clone()))
+            .ok_or_else(|| Invalid::new("/dataScopes", "scope-not-in-purpose", detail).into())
     }
 
-    fn channels(&self) -> Result<std::collections::BTreeSet<crate::domain::purpose::Channel>, Refusal> {
-        let Some(channels) = &self.request.channels else {
-            return Ok(std::collections::BTreeSet::new());
-        };
-        if channels.is_subset(&self.purpose.channels) {
-            return Ok(channels.clone());
-        }
+    fn channels(&self) -> Result<BTreeSet<Channel>, Refusal> {
         let detail = "consent can only cover channels that the purpose has; GET /v1/purposes lists them";
-        Err(Invalid::new("/channels", "channel-not-in-purpose", detail).into())
+        let given = self.request.channels.as_ref();
+        self.within(given, &self.purpose.channels)
+            .map(Option::unwrap_or_default)
+            .ok_or_else(|| Invalid::new("/channels", "channel-not-in-purpose", detail).into())
+    }
+
+    /// What a word covers of what the purpose has; `None` when it reaches beyond. A no may: it ends the whole purpose, and
+    /// is not refused because the purpose has become smaller since the yes (R6).
+    fn within<T: Ord + Clone>(
+        &self,
+        given: Option<&BTreeSet<T>>,
+        has: &BTreeSet<T>,
+    ) -> Option<Option<BTreeSet<T>>> {
+        let Some(given) = given else { return Some(None) };
+        let needed = self.request.status.is_yes() || self.request.status == ConsentStatus::Requested;
+        if needed && !given.is_subset(has) {
+            return None;
+        }
+        Some(Some(given.intersection(has).cloned().collect()))
     }
 }
 

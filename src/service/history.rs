@@ -11,7 +11,7 @@ use crate::domain::consent::ConsentAct;
 use crate::domain::decision::ReasonCode;
 use crate::domain::event::{Change, Event};
 use crate::domain::ids::PersonId;
-use crate::policy::evaluate::consent_reason;
+use crate::policy::evaluate::{consent_ends, consent_reason};
 
 impl CurrentConsents {
     /// Reads only.
@@ -20,7 +20,6 @@ impl CurrentConsents {
         let (person, organisation) = work.find_pairwise(call, &self.person_id)?;
         let standing = work.standing(person, &organisation);
         let policies = std::sync::Arc::clone(&work.policies);
-        let zone = policies.current.network.zone;
         let mut consents = Vec::new();
         for (purpose, consent) in &standing.consents {
             let entry = policies.current.purposes.get(purpose);
@@ -28,15 +27,12 @@ impl CurrentConsents {
                 consent_reason(&policies.current, entry, &standing, work.now)
                     .unwrap_or(ReasonCode::PermitConsent)
             });
-            let validity = entry
-                .and_then(|entry| entry.purpose.validity)
-                .filter(|_| consent.status.is_yes());
             consents.push(CurrentConsent {
                 purpose: purpose.clone(),
                 status: consent.status,
                 effective,
                 occurred_at: consent.occurred_at,
-                valid_until: validity.map(|validity| consent.occurred_at.plus(validity, zone)),
+                valid_until: entry.and_then(|entry| consent_ends(&policies.current, entry, &standing)),
                 data_scopes: consent.data_scopes.clone(),
                 channels: match entry {
                     Some(entry) if consent.channels.is_empty() => entry.purpose.channels.clone(),
@@ -48,7 +44,7 @@ impl CurrentConsents {
         }
         Ok(CurrentState {
             organisation,
-            revision: work.member(person)?.revision,
+            revision: standing.revision,
             consents,
             marketing_objection: standing.marketing_objection,
             objections: standing.objections.into_iter().collect(),
@@ -58,24 +54,32 @@ impl CurrentConsents {
 }
 
 impl ConsentHistory {
-    /// Reads only. One library's events: what happened elsewhere does not exist here (R50).
+    /// Reads only. One library's events, numbered for that library: what happened elsewhere does not exist here (R50). The
+    /// history of whoever was merged into this person belongs to it (R4).
     pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Vec<HistoryItem>, Stop> {
         call.require(Scope::ConsentsRead)?;
         let (person, organisation) = work.find_pairwise(call, &self.person_id)?;
-        let rows = work.tx().events_of(person, self.until)?;
+        let mut people = work.tx().merged_into(person)?;
+        people.push(person);
         let shared = work.shared;
-        let found = work.member(person)?;
-        let mut items = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let event = open_event(shared, found, row)?;
-            if event.organisation == organisation {
-                items.push(HistoryItem {
-                    sequence: row.sequence,
-                    event,
-                });
+        let mut events = Vec::new();
+        for id in people {
+            let rows = work.tx().events_of(id, self.until)?;
+            let Some(found) = work.person_as_stored(id)? else {
+                continue;
+            };
+            for row in &rows {
+                let event = open_event(shared, found, row)?;
+                if event.organisation == organisation {
+                    events.push(event);
+                }
             }
         }
-        Ok(items)
+        events.sort_by_key(|event| event.recorded_at);
+        Ok((1..)
+            .zip(events)
+            .map(|(sequence, event)| HistoryItem { sequence, event })
+            .collect())
     }
 }
 

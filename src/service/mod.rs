@@ -563,4 +563,8 @@ impl From<StoreError> for Refusal {
 }
 
 #[cfg(test)]
+mod law_tests;
+#[cfg(test)]
+mod test_house;
+#[cfg(test)]
 mod tests;

@@ -108,6 +108,9 @@ pub enum Conflict {
     /// The same person twice.
     #[error("same-person")]
     SamePerson,
+    /// A school's profile and the library's own are not one record (R49).
+    #[error("school-profile")]
+    SchoolProfile,
     /// The child is 16 or older.
     #[error("not-a-child")]
     NotAChild,

@@ -317,7 +317,7 @@ pub struct ConsentHistory {
 /// One event of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryItem {
-    /// Its place in the person's history; grows by one.
+    /// Its place in the person's history at this library, from 1; grows by one.
     pub sequence: u64,
     /// The event.
     pub event: crate::domain::event::Event,

@@ -193,10 +193,8 @@ impl Verb for SetPreferences {
             occurred_at: work.now,
         };
         let admitted = act.admit(call, work)?;
-        if self
-            .revision
-            .is_some_and(|seen| work.member(person).is_ok_and(|found| found.revision != seen))
-        {
+        let current = work.standing(person, &organisation).revision;
+        if self.revision.is_some_and(|seen| seen != current) {
             return Err(Refusal::Conflict(Conflict::Revision).into());
         }
         for purpose in self.preferences.purposes.keys() {
@@ -214,7 +212,7 @@ impl Verb for SetPreferences {
         )?;
         Ok(PreferencesState {
             preferences: self.preferences.clone(),
-            revision: work.member(person)?.revision,
+            revision: work.standing(person, &organisation).revision,
         })
     }
 }
@@ -224,10 +222,10 @@ impl ReadPreferences {
     pub(crate) fn read(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<PreferencesState, Stop> {
         call.require(Scope::ConsentsRead)?;
         let (person, organisation) = work.find_pairwise(call, &self.person_id)?;
-        let preferences = work.standing(person, &organisation).preferences;
+        let standing = work.standing(person, &organisation);
         Ok(PreferencesState {
-            preferences,
-            revision: work.member(person)?.revision,
+            preferences: standing.preferences,
+            revision: standing.revision,
         })
     }
 }

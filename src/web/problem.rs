@@ -234,6 +234,10 @@ const fn conflict_texts(conflict: Conflict) -> (&'static str, &'static str) {
             "same-person",
             "Both ids name the same person. Name two different people.",
         ),
+        Conflict::SchoolProfile => (
+            "school-profile",
+            "One of these profiles was made by a school and belongs to it. Keep the two apart.",
+        ),
         Conflict::NotAChild => (
             "not-a-child",
             "This person is 16 or older and has no guardian here. Let them choose themselves.",

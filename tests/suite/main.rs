@@ -33,11 +33,15 @@ mod cli_serve;
 #[cfg(test)]
 mod cli_telemetry;
 #[cfg(test)]
+mod decision_matrix;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod law;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]

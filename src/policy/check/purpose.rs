@@ -7,7 +7,7 @@ use super::{Known, is_term};
 use crate::domain::age::AGE_OF_CONSENT;
 use crate::domain::ids::NotAnId;
 use crate::domain::moment::Period;
-use crate::domain::purpose::{Action, CommunicationClass, LegalBasis, OnAgeOfConsent};
+use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis, OnAgeOfConsent};
 
 pub(super) fn check(
     purpose: &PurposeFile,
@@ -240,6 +240,28 @@ fn check_messages(purpose: &PurposeFile, report: &mut Report<'_>) {
     if contact && purpose.channels.is_empty() {
         let message = "contact without a channel reaches nobody";
         report.error("actions=contact", "channels-missing", message, "add channels");
+    }
+    // Tw 11.7 (R28, R31): the engine would deny these; better said when the file is written.
+    let asks_first = purpose.legal_basis == LegalBasis::Consent;
+    let excepted = purpose.legal_basis == LegalBasis::CustomerException;
+    let refused = |channel: &Channel| match channel {
+        Channel::Email | Channel::Sms | Channel::Push => !asks_first && !excepted,
+        Channel::Phone => !asks_first,
+        Channel::Post | Channel::Portal | Channel::Desk => false,
+    };
+    let advertises = contact && purpose.communication_class == Some(CommunicationClass::Promotional);
+    for channel in purpose.channels.iter().filter(|c| advertises && refused(c)) {
+        let message = format!(
+            "advertising by {channel} is not allowed on the basis {}",
+            purpose.legal_basis
+        );
+        let remedy = "ask consent for it, or take the channel out (Tw 11.7)";
+        report.error(
+            format!("channels={channel}"),
+            "advertising-basis",
+            message,
+            remedy,
+        );
     }
     // R74: only what members need may go on without an answer.
     let promotional = purpose.communication_class == Some(CommunicationClass::Promotional);

@@ -94,6 +94,7 @@ const ROWS: &[Row] = &[
     ("class-missing", NOTICES, "communication_class = \"service\"\n", "", "actions"),
     ("class-motivation", NOTICES, "class_motivation = \"Members need these to bring books back in time.\"\n", "", "communication_class"),
     ("channels-missing", NOTICES, "channels = [\"email\"]\n", "", "actions"),
+    ("advertising-basis", OFFERS, "channels = [\"email\"]", "channels = [\"email\", \"phone\"]", "\"phone\""),
     ("fail-mode", TIPS, "\"closed\"", "\"service\"", "fail_mode"),
     ("enrichment-sources", TIPS, "enrichment_sources = [\"lending-system\"]\n", "", "actions"),
     ("enrichment-sources", NOTICES, "fail_mode", "enrichment_sources = [\"crm\"]\nfail_mode", "enrichment_sources"),

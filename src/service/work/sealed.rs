@@ -80,7 +80,15 @@ pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
     };
     match (loaded.state, loaded.merged_into) {
         (StoredState::Active, _) => {}
-        (StoredState::Merged, Some(into)) => return nobody(PersonState::Merged(into)),
+        // The record has moved on; the history and its receipts are still read with the key they were sealed under (R4).
+        (StoredState::Merged, Some(into)) => {
+            let key = loaded.key.as_ref();
+            let keys = key.and_then(|key| shared.keys.person_keys(loaded.id, key));
+            return Person {
+                keys: keys.map(Arc::new),
+                ..nobody(PersonState::Merged(into))
+            };
+        }
         (StoredState::Merged, None) | (StoredState::Erased, _) => return nobody(PersonState::Erased),
     }
     // Somebody whose key is gone was erased, also when a crash came between the key and the rest (promise 1).
