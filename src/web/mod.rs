@@ -17,4 +17,3 @@ pub mod server;
 pub mod site;
 pub mod trace;
 pub mod transactions;
-mod unread;
