@@ -95,6 +95,7 @@ fn bearer(header: &HeaderValue) -> Result<&str, Problem> {
 
 /// The caller hears no more than that its token does not count; why is in the log.
 fn refused(error: AccessError) -> Problem {
+    tracing::info!(reason = %error, "a bearer token was refused");
     match error {
         AccessError::InvalidToken(_) => Problem::unauthenticated(Some(BearerError::InvalidToken)),
         AccessError::InvalidRequest(_) => Problem::unauthenticated(Some(BearerError::InvalidRequest)),

@@ -79,15 +79,19 @@ impl Access {
     pub async fn issue_token(&self, request: TokenRequest) -> Result<IssuedToken, AccessError> {
         let now = self.world.now();
         let clients = self.table.fresh(now).await?;
-        let client = match &request.authentication {
+        let proved = match &request.authentication {
             ClientAuthentication::Secret { client, secret } => {
-                self.proved_by_secret(&clients, client, secret, now)?
+                self.proved_by_secret(&clients, client, secret, now)
             }
             ClientAuthentication::Assertion { client, assertion } => {
                 self.proved_by_assertion(&clients, client.as_deref(), assertion, now)
-                    .await?
+                    .await
             }
         };
+        let client = proved.inspect_err(|error| {
+            // Never the name that was tried: it is whatever somebody typed, a secret perhaps.
+            tracing::warn!(reason = %error, "no token was issued");
+        })?;
         let scopes = requested(client, request.scope.as_deref())?;
         self.token_for(client, scopes, now)
     }
