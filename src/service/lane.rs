@@ -40,6 +40,19 @@ pub(crate) trait Verb: Send + 'static {
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Self::Answer, Stop>;
 }
 
+/// A request that changes nothing: it is answered when a lane has ended a transaction.
+pub(crate) struct SignOfLife;
+
+impl Verb for SignOfLife {
+    type Answer = ();
+
+    fn subjects(&self, _: &Shared, _: &Call, _: &mut Subjects) {}
+
+    fn act(&self, _: &Call, _: &mut Work<'_, '_>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
 trait Job: Send {
     fn subjects(&self, shared: &Shared, into: &mut Subjects);
     fn fresh_people(&self) -> usize;

@@ -17,3 +17,4 @@ pub mod server;
 pub mod site;
 pub mod trace;
 pub mod transactions;
+mod unread;

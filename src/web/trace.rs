@@ -17,6 +17,7 @@ use super::headers::{self, Page};
 use super::limit::Allowance;
 use super::problem::{Kind, Problem};
 use super::site::Site;
+use super::unread;
 use crate::service::Service;
 use crate::world::random;
 
@@ -106,7 +107,7 @@ pub struct ClientName(pub String);
 /// # Errors
 /// 500 as a problem document when a handler panics.
 pub async fn observe(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
@@ -120,6 +121,7 @@ pub async fn observe(
     let page = Page::of(request.path());
     let site = request.app_data::<Data<Site>>().cloned();
 
+    let held = unread::hold(&mut request);
     let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut answered = answered.unwrap_or_else(|_| {
         let problem = Problem::new(Kind::Internal).closing();
@@ -156,7 +158,10 @@ pub async fn observe(
         client = client.as_ref().map(|client| client.0.as_str()),
         trace_id = trace.id(),
     );
-    answered
+    match held {
+        Some(held) => answered.map(|response| held.until_sent(response)),
+        None => answered,
+    }
 }
 
 /// The method, from a fixed list: a caller may send any word as its method.

@@ -45,6 +45,20 @@ mod law;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod promises_canaries;
+#[cfg(test)]
+mod promises_door;
+#[cfg(test)]
+mod promises_input;
+#[cfg(test)]
+mod promises_killed;
+#[cfg(test)]
+mod promises_once;
+#[cfg(test)]
+mod promises_outage;
+#[cfg(test)]
+mod promises_withdrawn;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sequence_http;

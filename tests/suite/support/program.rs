@@ -126,6 +126,17 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// How many sockets it has open.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .unwrap()
+            .flatten();
+        let target = |entry: std::fs::DirEntry| std::fs::read_link(entry.path()).ok();
+        open.filter_map(target)
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count()
+    }
+
     /// Its exit code, when it ends in time.
     pub fn ended(&mut self, within: Duration) -> Option<i32> {
         let end = Instant::now() + within;
