@@ -15,6 +15,7 @@ mod lane;
 mod merge;
 mod once;
 mod people;
+mod readiness;
 pub mod refusal;
 pub mod search;
 pub mod sequence;
@@ -26,7 +27,6 @@ mod wishes;
 mod work;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -40,8 +40,9 @@ use self::catalogue::CatalogueError;
 use self::erase::EraseNow;
 use self::keys::{Keyring, KeyringError};
 pub use self::lane::LaneFigures;
-use self::lane::{Lane, SignOfLife, Verb};
+use self::lane::{Lane, Verb};
 use self::once::Once;
+pub use self::readiness::Readiness;
 use self::refusal::Refusal;
 use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
 use self::sequence::{KeepCheckpoints, Pace, SequenceError, SequencerOptions, Sequencing};
@@ -106,15 +107,6 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Whether the service can do its work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
-    /// All of it.
-    pub ready: bool,
-    /// Part, whether it works, and a word about it.
-    pub checks: Vec<(&'static str, bool, String)>,
-}
-
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
@@ -139,11 +131,6 @@ impl std::fmt::Debug for Service {
             .finish_non_exhaustive()
     }
 }
-
-/// How long a sign of life may take.
-const READY_WITHIN: Duration = Duration::from_secs(3);
-/// Within which time a lane with a full queue commits at least once.
-const BUSY_WITHIN: Duration = Duration::from_millis(500);
 
 /// How many reads run at the same time.
 const READERS: usize = 64;
@@ -293,65 +280,6 @@ impl Service {
         std::iter::once(("checks", self.0.checks.figures()))
             .chain(changes)
             .collect()
-    }
-
-    /// Whether the database answers and leads to every checkpoint, and whether checks and changes can be recorded: a
-    /// database that is locked or stuck may still be read.
-    pub async fn ready(&self) -> Readiness {
-        let store = self.0.store.clone();
-        let pinged = tokio::time::timeout(
-            READY_WITHIN,
-            tokio::task::spawn_blocking(move || store.ping().map_err(|error| error.to_string())),
-        );
-        let (pinged, recording) = tokio::join!(pinged, self.records());
-        let database = match pinged {
-            Ok(Ok(Ok(()))) => (true, "answers".to_owned()),
-            Ok(Ok(Err(why))) => (false, why),
-            Ok(Err(_)) | Err(_) => (false, "does not answer".to_owned()),
-        };
-        let policies = format!("version {}", self.catalogue().version);
-        let halted = self.0.shared.standing.why_halted();
-        let word = if recording { "works" } else { "cannot be done now" };
-        Readiness {
-            ready: database.0 && recording && halted.is_none(),
-            checks: vec![
-                ("database", database.0, database.1),
-                ("recording", recording, word.to_owned()),
-                ("policies", true, policies),
-                (
-                    "audit-log",
-                    halted.is_none(),
-                    halted.unwrap_or_else(|| "leads to every checkpoint".to_owned()),
-                ),
-            ],
-        }
-    }
-
-    /// Whether every lane ends transactions.
-    async fn records(&self) -> bool {
-        let live = async {
-            for lane in std::iter::once(&self.0.checks).chain(&self.0.changes) {
-                if !self.lives(lane).await {
-                    return false;
-                }
-            }
-            true
-        };
-        tokio::time::timeout(READY_WITHIN, live).await.unwrap_or(false)
-    }
-
-    async fn lives(&self, lane: &Lane) -> bool {
-        let Ok(call) = self.operator() else { return false };
-        match lane.submit(&call, SignOfLife).await {
-            Ok(()) => true,
-            // A full queue is no reason to take the node out, as long as it gets shorter.
-            Err(Refusal::Busy) => {
-                let before = lane.figures().batches.load(Ordering::Relaxed);
-                tokio::time::sleep(BUSY_WITHIN).await;
-                lane.figures().batches.load(Ordering::Relaxed) != before
-            }
-            Err(_) => false,
-        }
     }
 
     async fn change<V>(&self, call: &Call, verb: V) -> Result<Done<V::Answer>, Refusal>

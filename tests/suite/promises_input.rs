@@ -152,13 +152,14 @@ fn broken(good: &Value) -> Vec<Broken> {
         });
     };
     let text = good.to_string();
+    let open = text.strip_suffix('}').unwrap();
     // The document.
     for (what, body) in [
         ("nothing", String::new()),
         ("white space", "  \n".to_owned()),
-        ("cut off", text[..text.len() - 1].to_owned()),
+        ("cut off", open.to_owned()),
         ("more after the end", format!("{text}{{}}")),
-        ("a trailing comma", format!("{},}}", &text[..text.len() - 1])),
+        ("a trailing comma", format!("{open},}}")),
         ("a byte order mark", format!("\u{feff}{text}")),
         ("a comment", format!("/* {SECRET} */{text}")),
         ("single quotes", text.replace('"', "'")),
@@ -400,7 +401,7 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let house = house(&storage).await;
         let mut rows = Rows::open(storage.url());
-        let before = rows.counts();
+        let before = rows.written();
         let mut complaints = Vec::new();
         let mut tried = 0;
         for (number, good) in good(&house.person, &house.child, house.notice).iter().enumerate() {
@@ -414,12 +415,12 @@ both_engines! {
         }
         println!("{tried} broken requests");
         assert!(complaints.is_empty(), "{} of {tried}:\n{}", complaints.len(), complaints.join("\n"));
-        let mut after = rows.counts();
+        let mut after = rows.written();
         // The clients that asked are rows, and so are the acts of adding them.
-        for table in ["oauth_client", "audit_batch", "audit_queue"] {
-            let name = after.keys().find(|name| name.ends_with(table)).unwrap().clone();
-            let clients = i64::try_from(good(&house.person, &house.child, house.notice).len()).unwrap();
-            *after.get_mut(&name).unwrap() -= clients;
+        let clients = i64::try_from(good(&house.person, &house.child, house.notice).len()).unwrap();
+        for table in ["oauth_client", "audit_batch"] {
+            let (_, count) = after.iter_mut().find(|(name, _)| name.ends_with(table)).unwrap();
+            *count -= clients;
         }
         assert_eq!(after, before, "something was stored");
         house.node.stop().await;
@@ -440,7 +441,7 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let mut house = house(&storage).await;
         let mut rows = Rows::open(storage.url());
-        let before = rows.counts();
+        let before = rows.written();
         let given = word("2000123456", "given", house.notice).to_string();
         let large = format!("{given}{}", " ".repeat(1 << 20));
         let refused = house.client.send("POST", "/v1/consents", &[], Some(large.as_bytes())).await.unwrap();
@@ -471,7 +472,7 @@ both_engines! {
             let refused = house.client.get(path).await;
             assert!(matches!(refused.status, 400 | 404), "{path}: {}", refused.text());
         }
-        assert_eq!(rows.counts(), before, "something was stored");
+        assert_eq!(rows.written(), before, "something was stored");
         house.node.stop().await;
     }
 }

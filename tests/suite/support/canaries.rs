@@ -98,7 +98,7 @@ pub fn forms(text: &str) -> Vec<String> {
             let whole = padded.len() * 8 / 6;
             let first = (offset * 8).div_ceil(6);
             for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-                all.push(encoded[first..whole].to_owned());
+                all.push(encoded.get(first..whole).unwrap().to_owned());
             }
         }
     }
