@@ -41,7 +41,7 @@ pub struct PlaceArguments {
     config: PathBuf,
     /// Answers in JSON
     #[arg(long)]
-    json: bool,
+    pub json: bool,
     #[command(flatten)]
     root_key: RootKeyArguments,
 }
@@ -199,7 +199,7 @@ fn list(place: &PlaceArguments) -> Result<(), Failure> {
 }
 
 /// Opens the service of a configuration, does something with it, and ends it.
-fn with_service<T>(
+pub fn with_service<T>(
     place: &PlaceArguments,
     act: impl AsyncFnOnce(&Service) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -280,35 +280,18 @@ fn words(scopes: &BTreeSet<Scope>) -> String {
 }
 
 fn table(clients: &[Client]) -> String {
-    let head = ["CLIENT", "SYSTEM", "STATE", "PROOF", "CHANGED", "SCOPES"].map(str::to_owned);
-    let rows: Vec<[String; 6]> = std::iter::once(head)
-        .chain(clients.iter().map(|client| {
-            [
-                client.id.to_string(),
-                client.system.to_string(),
-                state(client).to_owned(),
-                proof(client).to_owned(),
-                client.changed_at.rfc3339(),
-                words(&client.scopes),
-            ]
-        }))
-        .collect();
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(String::len)
-            .max()
-    };
-    let widths: Vec<usize> = (0..6).map(|column| width(column).unwrap_or_default()).collect();
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            let cells = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"));
-            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        })
-        .collect();
-    lines.join("\n")
+    let rows = clients.iter().map(|client| {
+        [
+            client.id.to_string(),
+            client.system.to_string(),
+            state(client).to_owned(),
+            proof(client).to_owned(),
+            client.changed_at.rfc3339(),
+            words(&client.scopes),
+        ]
+    });
+    super::columns(
+        ["CLIENT", "SYSTEM", "STATE", "PROOF", "CHANGED", "SCOPES"],
+        rows.collect(),
+    )
 }

@@ -25,6 +25,7 @@ mod client;
 mod config;
 mod demo;
 mod embedded;
+mod keys;
 pub mod policy;
 mod serve;
 
@@ -56,6 +57,9 @@ enum Command {
     /// Adds, lists, renews and ends the clients of calling systems
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Lists the keys of the network, and renews the one that signs receipts and tokens
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Checks the policy files
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -149,6 +153,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Config(command) => config::run(command),
         Command::Client(command) => client::run(command),
+        Command::Keys(command) => keys::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Openapi => {
@@ -201,6 +206,24 @@ fn network(files: &Files) -> Result<String, Failure> {
 /// One or more lines on standard output. Whoever closed it does not want to know.
 fn say(text: &str) {
     writeln!(std::io::stdout(), "{text}").ok();
+}
+
+/// Rows under their heads, each column as wide as its longest cell.
+fn columns<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+    let all: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let longest = |column: usize| {
+        let cells = all.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..N).map(|column| longest(column).unwrap_or_default()).collect();
+    let line = |row: &[String; N]| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    all.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use crate::outward;
 use crate::policy::load::{Files, read_folder};
 use crate::service::access::AccessOptions;
 use crate::service::{Service, ServiceOptions, StartError};
-use crate::store::{Store, StoreOptions};
+use crate::store::{Observer, Store, StoreOptions};
 use crate::telemetry;
 use crate::web::body::BodyLimits;
 use crate::web::server::{RunningServer, ServerOptions, start};
+use crate::web::transactions::Transactions;
 use crate::world::{RealWorld, World, random};
 
 /// How long accepted requests may take to end.
@@ -46,11 +47,12 @@ pub fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
         // Before anything else: a signal during the start must not be lost.
         let signals = Signals::listen()?;
-        let service = open(&config, root_key, files)?;
+        let transactions = Transactions::default();
+        let service = open_observed(&config, root_key, files, Some(&transactions))?;
         if config.test_subjects {
             service.ensure_test_subjects().await?;
         }
-        let server = start(&server_options(&config), &service, &super::faces())
+        let server = start(&server_options(&config, transactions), &service, &super::faces())
             .map_err(|error| Failure::Refused(format!("cannot listen on {}: {error}", config.bind)))?;
         say(&format!("akkoord listens on http://{}", server.addr));
         if let Some(metrics) = server.metrics_addr {
@@ -70,6 +72,15 @@ pub fn no_core_dumps() -> Result<(), Failure> {
 
 /// The service a configuration describes. Blocks while it opens the database.
 pub fn open(config: &Config, root_key: RootKey, files: Files) -> Result<Service, Failure> {
+    open_observed(config, root_key, files, None)
+}
+
+fn open_observed(
+    config: &Config,
+    root_key: RootKey,
+    files: Files,
+    transactions: Option<&Transactions>,
+) -> Result<Service, Failure> {
     let access = AccessOptions::new(config.base());
     let access = AccessOptions {
         issuers: outward::jwks::issuers(config.issuers.clone(), &access.audience)
@@ -77,20 +88,33 @@ pub fn open(config: &Config, root_key: RootKey, files: Files) -> Result<Service,
         ..access
     };
     Ok(Service::start_with(
-        service_options(config, root_key, files)?,
+        observed_options(config, root_key, files, transactions)?,
         access,
     )?)
 }
 
 /// What the service of a configuration is made of; its database is open.
 pub fn service_options(config: &Config, root_key: RootKey, files: Files) -> Result<ServiceOptions, Failure> {
+    observed_options(config, root_key, files, None)
+}
+
+fn observed_options(
+    config: &Config,
+    root_key: RootKey,
+    files: Files,
+    transactions: Option<&Transactions>,
+) -> Result<ServiceOptions, Failure> {
     let world: Arc<dyn World> = Arc::new(RealWorld);
     let checkpoints = match &config.checkpoints {
         Some(folder) => Some(super::checkpoints(folder)?),
         None => None,
     };
+    let observer = transactions.map(|counters| Arc::new(counters.clone()) as Arc<dyn Observer>);
     Ok(ServiceOptions {
-        store: Store::open(store_options(config, &files, &*world)?)?,
+        store: Store::open(StoreOptions {
+            observer,
+            ..store_options(config, &files, &*world)?
+        })?,
         files,
         root_key,
         world,
@@ -118,8 +142,9 @@ pub fn store_options(config: &Config, files: &Files, world: &dyn World) -> Resul
     })
 }
 
-fn server_options(config: &Config) -> ServerOptions {
+fn server_options(config: &Config, transactions: Transactions) -> ServerOptions {
     ServerOptions {
+        transactions: Some(transactions),
         metrics_bind: config.metrics_bind,
         max_connections: config.limits.max_connections,
         shutdown_timeout: ENDING,

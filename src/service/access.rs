@@ -25,7 +25,7 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 
 use crate::crypto::jwt::{JwtError, VerifyingKey};
-use crate::crypto::{KeyName, PublicKey, SigningKey, TenantKeys};
+use crate::crypto::{PublicKey, SigningKey};
 use crate::world::World;
 use cache::TokenCache;
 use issuer::{ExternalIssuer, IssuerMistake, Keys};
@@ -147,15 +147,15 @@ impl TokenKeys {
         }
     }
 
-    /// The keys of a network; `None` if it has no current signing key.
-    pub fn of(keys: &TenantKeys) -> Option<Self> {
-        let key = |seed: &crate::crypto::Secret32| SigningKey::from_seed(seed.clone()).ok();
-        let (_, current) = keys.current(&KeyName::Signing)?;
-        let others: Option<Vec<PublicKey>> = keys
-            .versions(&KeyName::Signing)
-            .map(|(_, seed)| key(seed).map(|key| key.public()))
-            .collect();
-        Some(Self::new(key(current)?, &others?))
+    /// The same, with other keys published beside them: their tokens count no more, but what else they signed stays
+    /// verifiable.
+    #[must_use]
+    pub fn publishing(mut self, all: &[PublicKey]) -> Self {
+        let ours = self.current.public();
+        let rest = all.iter().filter(|key| **key != ours);
+        let keys: Vec<Value> = std::iter::once(&ours).chain(rest).map(PublicKey::jwk).collect();
+        self.jwks = json!({ "keys": keys });
+        self
     }
 }
 

@@ -1,9 +1,12 @@
 //! The keys in use: unwrapped once at start, held in memory, never in the main database.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::access::TokenKeys;
+use arc_swap::ArcSwap;
+
 use super::sequence::LogKeys;
+use super::signing::Signing;
 use crate::crypto::{
     KeyName, PairwiseKey, PersonKey, PersonKeyPlace, PersonKeys, RootKey, Secret32, SigningKey, Standing,
     TenantKeys, WrappedPersonKey,
@@ -45,7 +48,9 @@ pub(crate) struct Keyring {
     epochs: HashMap<u64, Secret32>,
     epoch: u64,
     pairwise: HashMap<(SystemId, OrganisationId), PairwiseKey>,
-    signing: SigningKey,
+    signing: ArcSwap<Signing>,
+    /// Kept to open keys that are made while this program runs.
+    root: RootKey,
 }
 
 /// Meta entry by which a wrong root key is recognised.
@@ -70,13 +75,12 @@ impl Keyring {
                 .map(|s: &SchemeId| KeyName::BlindIndex(s.to_string())),
         );
         names.extend(LOGS.map(|log| KeyName::LogSigning(log.to_owned())));
-        let tenant_keys = tenant_keys(store, root, &tenant, &names, world)?;
+        let rows = tenant_key_rows(store, root, &tenant, &names, world)?;
+        let tenant_keys = tenant_keys(&rows, |row| open_tenant_key(root, &tenant, row))?;
+        let signing = Signing::of(&rows, world.now(), |row| {
+            open_tenant_key(root, &tenant, row).map(|(_, version, key)| (version, key))
+        })?;
         let (epochs, epoch) = epoch_keys(store, root, &tenant, world)?;
-        let signing = tenant_keys
-            .signing()
-            .ok()
-            .flatten()
-            .ok_or_else(|| KeyringError::Unreadable(KeyName::Signing.to_string()))?;
         let pairs = catalogue
             .systems
             .keys()
@@ -95,7 +99,8 @@ impl Keyring {
             epochs,
             epoch,
             pairwise,
-            signing,
+            signing: ArcSwap::from_pointee(signing),
+            root: root.clone(),
         })
     }
 
@@ -104,14 +109,32 @@ impl Keyring {
         &self.tenant
     }
 
-    /// The key that signs receipts and tokens.
-    pub(crate) const fn signing(&self) -> &SigningKey {
-        &self.signing
+    /// The keys that sign receipts and tokens.
+    pub(crate) fn signing(&self) -> Arc<Signing> {
+        self.signing.load_full()
     }
 
-    /// The keys that sign and verify access tokens.
-    pub(crate) fn token_keys(&self) -> Result<TokenKeys, KeyringError> {
-        TokenKeys::of(&self.tenant_keys).ok_or_else(|| KeyringError::Unreadable(KeyName::Signing.to_string()))
+    /// Puts other signing keys in the place of those in use.
+    pub(super) fn replace_signing(&self, signing: Signing) {
+        self.signing.store(Arc::new(signing));
+    }
+
+    /// A key of the network from its row.
+    pub(super) fn open_tenant_key(&self, row: &TenantKeyRow) -> Result<(u8, Secret32), KeyringError> {
+        open_tenant_key(&self.root, &self.tenant, row).map(|(_, version, key)| (version, key))
+    }
+
+    /// Wraps a new key of the network for storage.
+    pub(super) fn wrap_tenant_key(
+        &self,
+        name: &KeyName,
+        version: u8,
+        nonce: [u8; 12],
+        key: &Secret32,
+    ) -> Option<Vec<u8>> {
+        self.root
+            .wrap_tenant_key(&self.tenant, name, version, nonce, key)
+            .ok()
     }
 
     /// The key that signs the checkpoints of a log.
@@ -258,14 +281,14 @@ fn check_root(store: &Store, root: &RootKey) -> Result<(), KeyringError> {
     }
 }
 
-fn tenant_keys(
+fn tenant_key_rows(
     store: &Store,
     root: &RootKey,
     tenant: &str,
     names: &[KeyName],
     world: &dyn World,
-) -> Result<TenantKeys, KeyringError> {
-    let rows = store.change(
+) -> Result<Vec<TenantKeyRow>, StoreError> {
+    store.change(
         "open_tenant_keys",
         |tx| -> Result<Vec<TenantKeyRow>, StoreError> {
             let mut rows = tx.tenant_keys()?;
@@ -290,23 +313,41 @@ fn tenant_keys(
             }
             Ok(rows)
         },
-    )?;
+    )
+}
+
+/// The keys of the rows. Those that sign receipts and tokens have turns, and stand in [`Signing`].
+fn tenant_keys(
+    rows: &[TenantKeyRow],
+    open: impl Fn(&TenantKeyRow) -> Result<(KeyName, u8, Secret32), KeyringError>,
+) -> Result<TenantKeys, KeyringError> {
     let mut keys = TenantKeys::new();
     for row in rows {
-        let unreadable = || KeyringError::Unreadable(row.name.clone());
-        let name = KeyName::parse(&row.name).ok_or_else(unreadable)?;
-        let version = u8::try_from(row.version).map_err(|_| unreadable())?;
-        let key = root
-            .unwrap_tenant_key(tenant, &name, version, &row.wrapped)
-            .map_err(|_| unreadable())?;
+        let (name, version, key) = open(row)?;
         let standing = if row.state == "current" {
             Standing::Current
         } else {
             Standing::Readable
         };
-        keys.insert(name, version, standing, key);
+        if name != KeyName::Signing {
+            keys.insert(name, version, standing, key);
+        }
     }
     Ok(keys)
+}
+
+fn open_tenant_key(
+    root: &RootKey,
+    tenant: &str,
+    row: &TenantKeyRow,
+) -> Result<(KeyName, u8, Secret32), KeyringError> {
+    let unreadable = || KeyringError::Unreadable(row.name.clone());
+    let name = KeyName::parse(&row.name).ok_or_else(unreadable)?;
+    let version = u8::try_from(row.version).map_err(|_| unreadable())?;
+    let key = root
+        .unwrap_tenant_key(tenant, &name, version, &row.wrapped)
+        .map_err(|_| unreadable())?;
+    Ok((name, version, key))
 }
 
 fn epoch_keys(

@@ -5,6 +5,7 @@ pub mod access;
 mod admin;
 pub mod call;
 pub mod catalogue;
+pub mod chores;
 mod consent;
 mod decide;
 mod erase;
@@ -20,6 +21,7 @@ pub mod refusal;
 pub mod search;
 pub mod sequence;
 pub mod shared;
+pub mod signing;
 pub mod test_subjects;
 mod unsubscribe;
 pub mod verbs;
@@ -37,6 +39,7 @@ use self::access::register::StoreRegister;
 use self::access::{Access, AccessOptions};
 use self::call::Call;
 use self::catalogue::CatalogueError;
+use self::chores::Chores;
 use self::erase::EraseNow;
 use self::keys::{Keyring, KeyringError};
 pub use self::lane::LaneFigures;
@@ -121,7 +124,8 @@ struct Inner {
     /// After the lanes, so that it is dropped after them.
     sequencing: Sequencing,
     readers: Semaphore,
-    access: Access,
+    access: Arc<Access>,
+    chores: Chores,
 }
 
 impl std::fmt::Debug for Service {
@@ -151,9 +155,9 @@ impl Service {
         let world = options.world;
         let policies = catalogue::open(&options.store, &options.files, options.test_subjects, &*world)?;
         let keys = Keyring::open(&options.store, &options.root_key, &policies.current, &*world)?;
-        let token_keys = keys.token_keys()?;
+        let token_keys = keys.signing().token_keys(world.now(), access.token_lifetime)?;
         let register = Arc::new(StoreRegister(options.store.clone()));
-        let access = Access::new(access, Arc::clone(&world), register, token_keys)?;
+        let access = Arc::new(Access::new(access, Arc::clone(&world), register, token_keys)?);
         let sequencer = sequence::prepare(&keys, &options.public_base, |keys| SequencerOptions {
             store: options.store.clone(),
             keys,
@@ -182,6 +186,8 @@ impl Service {
             None
         };
         let readers = Semaphore::new(READERS);
+        let chores = chores::of_service(&shared, &options.store, &access);
+        let chores = Chores::start(chores, &shared)?;
         Ok(Self(Arc::new(Inner {
             shared,
             store: options.store,
@@ -190,11 +196,13 @@ impl Service {
             sequencing,
             readers,
             access,
+            chores,
         })))
     }
 
     /// Finishes what was taken, puts it in order, and ends the threads.
     pub fn stop(&self) {
+        self.0.chores.stop();
         self.0.checks.stop();
         if let Some(changes) = &self.0.changes {
             changes.stop();
@@ -256,12 +264,6 @@ impl Service {
     /// The keys, for the rooms of this one.
     pub(crate) fn keys(&self) -> &Keyring {
         &self.0.shared.keys
-    }
-
-    /// Signs bytes as this service: an Ed25519 signature and the id of the key.
-    pub fn sign(&self, bytes: &[u8]) -> ([u8; 64], String) {
-        let key = self.keys().signing();
-        (key.sign(bytes), key.public().thumbprint())
     }
 
     /// Our public keys as a JWK set (RFC 7517).

@@ -1,4 +1,4 @@
-//! What the service's lanes have done, as counters.
+//! What the service's lanes and chores have done, as counters.
 
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,9 +10,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::service::Service;
+use crate::service::chores::ChoreFigures;
 
 /// Adds the lanes' counters: how many requests wait, and how many were committed in how many transactions. Their
-/// quotient is the size of a batch.
+/// quotient is the size of a batch. And those of what is done now and then.
 pub fn register(registry: &mut Registry, service: &Service) {
     registry.register_collector(Box::new(Lanes(service.clone())));
 }
@@ -52,6 +53,36 @@ impl Collector for Lanes {
             let requests = ConstCounter::new(figures.requests.load(Relaxed));
             requests.encode(family.encode_family(&[("lane", *name)])?)?;
         }
-        Ok(())
+        encode_chores(&self.0, &mut encoder)
     }
+}
+
+fn encode_chores(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let gauge = ConstGauge::new(0_i64);
+    let mut family = encoder.encode_descriptor(
+        "chore_last_success_timestamp_seconds",
+        "When it was last done, in seconds since 1970; 0 when not yet since the start",
+        None,
+        gauge.metric_type(),
+    )?;
+    for figures in service.chores() {
+        let at = ConstGauge::new(figures.last_success.load(Relaxed));
+        at.encode(family.encode_family(&[("chore", figures.name)])?)?;
+    }
+    type Figure = fn(&ChoreFigures) -> u64;
+    let counters: [(&str, &str, Figure); 3] = [
+        ("chore_runs", "Times it was done", |f| f.runs.load(Relaxed)),
+        ("chore_failures", "Times it could not be done", |f| {
+            f.failures.load(Relaxed)
+        }),
+        ("chore_items", "What it removed", |f| f.items.load(Relaxed)),
+    ];
+    for (name, help, figure) in counters {
+        let counter = ConstCounter::new(0_u64);
+        let mut family = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+        for figures in service.chores() {
+            ConstCounter::new(figure(figures)).encode(family.encode_family(&[("chore", figures.name)])?)?;
+        }
+    }
+    Ok(())
 }

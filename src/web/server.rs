@@ -4,9 +4,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use actix_web::dev::{ResourceDef, ServerHandle};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ResourceDef, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, guard};
 use serde_json::json;
@@ -134,6 +135,7 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
             .service(web::resource("/healthz").guard(guard::Get()).to(alive))
             .service(web::resource("/readyz").guard(guard::Get()).to(ready))
             .default_service(web::to(nothing_here))
+            .wrap(from_fn(answer_head))
             .wrap(from_fn(observe))
     })
     .workers(workers)
@@ -152,9 +154,11 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
     if let Some(bind) = options.metrics_bind {
         let shared = site.clone();
         let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .service(web::resource("/metrics").route(web::get().to(metrics)))
+            App::new().app_data(shared.clone()).service(
+                web::resource("/metrics")
+                    .route(web::get().to(metrics))
+                    .route(web::head().to(metrics)),
+            )
         })
         .workers(1)
         .max_connections(64)
@@ -171,6 +175,18 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
         site,
         handles,
     })
+}
+
+/// `HEAD` is `GET` without its body (RFC 9110 §9.3.2): every resource answers it with the headers it would give, and the
+/// body is left out when the answer is written.
+async fn answer_head(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+    next.call(request).await
 }
 
 /// The process lives.
@@ -217,12 +233,15 @@ struct KnownPaths(Vec<(ResourceDef, String)>);
 
 impl KnownPaths {
     fn new(faces: &[Face]) -> Self {
-        let ours = [("/healthz", "GET"), ("/readyz", "GET")];
+        let ours = [("/healthz", "GET, HEAD"), ("/readyz", "GET, HEAD")];
         let theirs = faces
             .iter()
             .flat_map(|face| &face.methods)
             .map(|(pattern, methods)| {
-                let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+                let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+                if let Some(get) = names.iter().position(|name| *name == "GET") {
+                    names.insert(get + 1, "HEAD");
+                }
                 (ResourceDef::new(pattern.as_str()), names.join(", "))
             });
         let ours = ours
@@ -259,7 +278,7 @@ mod tests {
         let known = KnownPaths::new(&[face]);
         assert_eq!(
             known.methods("/v1/people/x/preferences").as_deref(),
-            Some("GET, PUT")
+            Some("GET, HEAD, PUT")
         );
         assert_eq!(known.methods("/v1/people/x/preferences/"), None);
         assert_eq!(known.methods("/v1/nothing"), None);

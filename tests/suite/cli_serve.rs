@@ -13,7 +13,7 @@ const START: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(10);
 
 /// A configuration beside a test's database, with a root key.
-fn configured(storage: &TestStorage, more: &str) -> PathBuf {
+pub fn configured(storage: &TestStorage, more: &str) -> PathBuf {
     let folder = storage.directory();
     if !folder.join("made").exists() {
         let ended = run(&["config", "init", "--dir", folder.join("made").to_str().unwrap()]);

@@ -29,6 +29,8 @@ mod cli_config;
 #[cfg(test)]
 mod cli_help;
 #[cfg(test)]
+mod cli_keys;
+#[cfg(test)]
 mod cli_serve;
 #[cfg(test)]
 mod cli_telemetry;
@@ -67,6 +69,8 @@ mod sequence_rows;
 #[cfg(test)]
 mod sequence_service;
 #[cfg(test)]
+mod signing_keys;
+#[cfg(test)]
 mod store_open;
 #[cfg(test)]
 mod store_people;
@@ -80,3 +84,5 @@ mod store_schema;
 mod store_transactions;
 #[cfg(test)]
 mod test_subjects;
+#[cfg(test)]
+mod upkeep;

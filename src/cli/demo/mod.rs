@@ -22,6 +22,7 @@ use crate::service::{Service, ServiceOptions};
 use crate::store::{Store, StoreOptions};
 use crate::telemetry::{self, Log, LogFormat};
 use crate::web::server::{ServerOptions, start};
+use crate::web::transactions::Transactions;
 use crate::world::{RealWorld, TurnedWorld, World, random};
 
 mod dice;
@@ -77,7 +78,8 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     let base = format!("http://{bind}");
     actix_web::rt::System::new().block_on(async {
         let signals = Signals::listen()?;
-        let (store, files) = (home.store()?, shipped());
+        let transactions = Transactions::default();
+        let (store, files) = (home.store(&transactions)?, shipped());
         let checkpoints = super::checkpoints(&home.folder.join("checkpoints"))?;
         let options = |world, queue, deadline| ServiceOptions {
             store: store.clone(),
@@ -112,7 +114,11 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         let token = token(&service).await?;
         let lines = lines::lines(&service, &base).await?;
         drop(taken);
-        let server = start(&ServerOptions::at(bind), &service, &super::faces())
+        let options = ServerOptions {
+            transactions: Some(transactions),
+            ..ServerOptions::at(bind)
+        };
+        let server = start(&options, &service, &super::faces())
             .map_err(|error| Failure::Refused(format!("cannot listen on {bind}: {error}")))?;
         print(&base, &token, &lines, begun);
         until_signal(signals, server, service, Duration::ZERO).await;
@@ -228,7 +234,7 @@ impl Home {
         }
     }
 
-    fn store(&self) -> Result<Store, Failure> {
+    fn store(&self, transactions: &Transactions) -> Result<Store, Failure> {
         Ok(Store::open(StoreOptions {
             url: format!("sqlite://{}", self.folder.join("akkoord.db").display()).parse()?,
             pool_size: 8,
@@ -238,7 +244,7 @@ impl Home {
             installation_id: random(&RealWorld),
             network: super::network(&shipped())?,
             now: RealWorld.now(),
-            observer: None,
+            observer: Some(Arc::new(transactions.clone())),
         })?)
     }
 

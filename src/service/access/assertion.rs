@@ -60,7 +60,7 @@ impl Access {
             .filter(|jti| (1..=MAX_JTI).contains(&jti.len()))
             .ok_or(refused)?;
         let first = self
-            .first_use(known.client.id.to_string(), jti, verified.expires_at, now)
+            .first_use(known.client.id.to_string(), jti, verified.expires_at)
             .await?;
         if first { Ok(&known.client) } else { Err(refused) }
     }
@@ -91,18 +91,12 @@ impl Access {
     }
 
     /// Whether this is the first use of an assertion, on whatever node.
-    async fn first_use(
-        &self,
-        client: String,
-        jti: &str,
-        expires_at: i64,
-        now: Moment,
-    ) -> Result<bool, AccessError> {
+    async fn first_use(&self, client: String, jti: &str, expires_at: i64) -> Result<bool, AccessError> {
         let register = std::sync::Arc::clone(self.table.register());
         let hash = sha256(jti.as_bytes());
         // As long as it could be accepted, with the leeway.
         let until = Moment::from_micros(0).plus_seconds(expires_at.saturating_add(LEEWAY + 1));
-        tokio::task::spawn_blocking(move || register.use_assertion(&client, hash, until, now))
+        tokio::task::spawn_blocking(move || register.use_assertion(&client, hash, until))
             .await
             .map_err(|_| AccessError::Unavailable)?
             .map_err(AccessError::from)

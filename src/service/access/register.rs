@@ -20,8 +20,7 @@ pub trait ClientRegister: Send + Sync + fmt::Debug {
     /// [`RegisterError`].
     fn clients(&self) -> Result<Vec<ClientRow>, RegisterError>;
 
-    /// Notes that an assertion was used, and forgets those that expired before `now`; false if it had been used before,
-    /// on whatever node.
+    /// Notes that an assertion was used, until it expires; false if it had been used before, on whatever node.
     ///
     /// # Errors
     /// [`RegisterError`].
@@ -30,7 +29,6 @@ pub trait ClientRegister: Send + Sync + fmt::Debug {
         client: &str,
         jti_hash: [u8; 32],
         expires_at: Moment,
-        now: Moment,
     ) -> Result<bool, RegisterError>;
 }
 
@@ -96,10 +94,8 @@ impl ClientRegister for StoreRegister {
         client: &str,
         jti_hash: [u8; 32],
         expires_at: Moment,
-        now: Moment,
     ) -> Result<bool, RegisterError> {
         let used = self.0.change("use_assertion", |tx| {
-            tx.sweep_assertions(now)?;
             tx.use_assertion(client, &jti_hash, expires_at)
         });
         match used {

@@ -43,14 +43,7 @@ impl ClientRegister for Memory {
         Ok(self.clients.lock().unwrap().clone())
     }
 
-    fn use_assertion(
-        &self,
-        client: &str,
-        jti_hash: [u8; 32],
-        expires_at: Moment,
-        now: Moment,
-    ) -> Result<bool, RegisterError> {
-        assert!(expires_at > now);
+    fn use_assertion(&self, client: &str, jti_hash: [u8; 32], _: Moment) -> Result<bool, RegisterError> {
         Ok(self.used.lock().unwrap().insert((client.to_owned(), jti_hash)))
     }
 }
