@@ -1,7 +1,7 @@
 //! `akkoord client`: the clients of calling systems. Secrets are shown once, when they are made.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -44,6 +44,13 @@ pub struct PlaceArguments {
     pub json: bool,
     #[command(flatten)]
     root_key: RootKeyArguments,
+}
+
+impl PlaceArguments {
+    /// The configuration.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
 }
 
 /// Arguments of `client add`.

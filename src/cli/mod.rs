@@ -60,7 +60,7 @@ enum Command {
     /// Lists the keys of the network, and renews the one that signs receipts and tokens
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Checks the policy files
+    /// Checks the policy files, plans a change of the policies in force, and applies it
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Looks after the audit logs

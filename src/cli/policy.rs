@@ -1,4 +1,4 @@
-//! `akkoord policy check` and `akkoord policy plan`: what a privacy officer runs before a change of `policies/`.
+//! `akkoord policy`: what a privacy officer runs before a change of `policies/`, and the change itself.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -7,17 +7,53 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::client::{PlaceArguments, with_service};
+use crate::config::Config;
 use crate::crypto::sha256;
 use crate::policy::finding::Finding;
-use crate::policy::load::{Checked, CompileOptions, Files, Inspection, LOCK, inspect, read_folder};
-use crate::policy::meaning::{VersionHistory, update_lock};
+use crate::policy::load::{Checked, Inspection, LOCK, inspect, read_folder};
+use crate::policy::meaning::update_lock;
 use crate::policy::plan::Plan;
+use crate::service::apply::PlanMistake;
 
 /// What can be done with policy files.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Checks a folder of policies: form, references, law, plain language, versions and examples
     Check(CheckArguments),
+    /// Shows what a folder of policies would change in a running service, and for how many members; changes nothing
+    Plan(PlanArguments),
+    /// Brings a plan into force, on every node at once; there is no way back but another plan
+    Apply(ApplyArguments),
+}
+
+/// Arguments of `policy plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// The folder with the new policies; without it the one of the configuration
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// Writes the plan to this file, to be approved
+    #[arg(long, value_name = "FILE", requires = "proposed_by")]
+    out: Option<PathBuf>,
+    /// Who proposes it: a name or a role
+    #[arg(long, value_name = "NAME")]
+    proposed_by: Option<String>,
+    #[command(flatten)]
+    place: PlaceArguments,
+}
+
+/// Arguments of `policy apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    /// The file that `policy plan --out` wrote
+    #[arg(value_name = "PLAN")]
+    plan: PathBuf,
+    /// Who approves it: not who proposed it
+    #[arg(long, value_name = "NAME")]
+    approved_by: String,
+    #[command(flatten)]
+    place: PlaceArguments,
 }
 
 /// Arguments of `policy check`.
@@ -47,6 +83,8 @@ pub fn run(command: &PolicyCommand) -> Result<(), Failure> {
             dpv_terms.as_deref(),
             &mut io::stdout().lock(),
         ),
+        PolicyCommand::Plan(arguments) => plan(arguments),
+        PolicyCommand::Apply(arguments) => apply(arguments),
     }
 }
 
@@ -79,41 +117,77 @@ pub fn check(
     report(folder, &inspection, out)
 }
 
-/// Prints what applying a folder would change, and writes the plan to a file. `running` is the catalogue in force: its
-/// files and version.
-///
-/// # Errors
-/// When something cannot be read or written, and when there are mistakes.
-pub fn plan(
-    running: Option<(&Files, &str)>,
-    folder: &Path,
-    plan_file: Option<&Path>,
-    out: &mut dyn Write,
-) -> Result<Plan, Failure> {
-    let files = read_folder(folder).map_err(refused)?;
-    let inspection = inspect(&files, None, &sha256);
-    let Some(after) = inspection.checked.as_ref().filter(|_| inspection.is_clean()) else {
-        report(folder, &inspection, out)?;
-        return Err(refused("the policies have mistakes"));
+fn plan(arguments: &PlanArguments) -> Result<(), Failure> {
+    let folder = match &arguments.policies {
+        Some(folder) => folder.clone(),
+        None => Config::load(arguments.place.config())?.policies,
     };
-    let before = running
-        .map(|(files, version)| running_catalogue(files, version))
-        .transpose();
-    let before = before.map_err(|findings| {
-        print_findings(Path::new("running catalogue"), &findings, out);
-        refused("the running catalogue cannot be read by this release")
+    let files = read_folder(&folder).map_err(refused)?;
+    let out = &mut io::stdout().lock();
+    let made = with_service(&arguments.place, async |service| {
+        Ok(service.plan(&files, arguments.proposed_by.as_deref()))
     })?;
-    let plan = Plan::between(before.as_ref(), after, &sha256).map_err(|findings| {
-        print_findings(folder, &findings, out);
-        refused("the policies do not continue the running catalogue")
-    })?;
-    say(out, &plan.to_string());
-    if let Some(plan_file) = plan_file {
+    let plan = made.map_err(|mistake| told(&folder, mistake, out))?;
+    if let Some(file) = &arguments.out {
         let text = serde_json::to_string_pretty(&plan).map_err(refused)?;
-        replace(plan_file, &text)?;
-        say(out, &format!("Plan written to {}", plan_file.display()));
+        replace(file, &text)?;
     }
-    Ok(plan)
+    if arguments.place.json {
+        say(out, &serde_json::to_string(&plan).map_err(refused)?);
+        return Ok(());
+    }
+    say(out, &plan.to_string());
+    match &arguments.out {
+        Some(file) => say(
+            out,
+            &format!(
+                "Nothing is changed yet. Somebody else reads this, and applies it:\n  akkoord policy apply {} --config {} \
+                 --approved-by NAME",
+                file.display(),
+                arguments.place.config().display()
+            ),
+        ),
+        None if plan.is_empty() => {}
+        None => say(
+            out,
+            "Nothing is changed yet. To propose it: --proposed-by NAME --out FILE.",
+        ),
+    }
+    Ok(())
+}
+
+fn apply(arguments: &ApplyArguments) -> Result<(), Failure> {
+    let file = &arguments.plan;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| refused(format!("cannot read {}: {error}", file.display())))?;
+    let plan: Plan = serde_json::from_str(&text)
+        .map_err(|error| refused(format!("{} is no plan: {error}", file.display())))?;
+    let out = &mut io::stdout().lock();
+    let applied = with_service(&arguments.place, async |service| {
+        let call = service.operator()?;
+        Ok(service.apply_plan(&call, &plan, &arguments.approved_by).await)
+    })?;
+    let version = applied.map_err(|mistake| told(file, mistake, out))?;
+    if arguments.place.json {
+        say(out, &serde_json::json!({"policyVersion": version}).to_string());
+    } else {
+        say(
+            out,
+            &format!(
+                "Catalogue {version} is in force. Every node decides with it from its next transaction on; none needs a \
+                 restart."
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// A mistake as a failure; findings are printed one by one first.
+fn told(place: &Path, mistake: PlanMistake, out: &mut dyn Write) -> Failure {
+    if let PlanMistake::Mistakes(findings) = &mistake {
+        print_findings(place, findings, out);
+    }
+    refused(mistake)
 }
 
 fn refused(error: impl std::fmt::Display) -> Failure {
@@ -123,11 +197,6 @@ fn refused(error: impl std::fmt::Display) -> Failure {
 /// A line of output. Whoever closed it does not want to know.
 fn say(out: &mut dyn Write, text: &str) {
     writeln!(out, "{}", text.trim_end()).ok();
-}
-
-fn running_catalogue(files: &Files, version: &str) -> Result<Checked, Vec<Finding>> {
-    let earlier = VersionHistory::of(files).map_err(|finding| vec![finding])?;
-    Checked::compile(files, version, &earlier, CompileOptions::default(), &sha256)
 }
 
 fn print_findings(folder: &Path, findings: &[Finding], out: &mut dyn Write) {
@@ -287,35 +356,6 @@ mod tests {
         assert!(clean && out.starts_with("versions.lock updated"), "{out}");
         assert!(std::fs::read_to_string(&lock).unwrap().starts_with(&before));
         assert!(!place.path().join("versions.new").exists());
-    }
-
-    #[test]
-    fn a_plan_is_shown_and_written() {
-        let place = copy();
-        spoil(
-            place.path(),
-            "network.toml",
-            "name = \"Bibliotheken",
-            "name = \"De bibliotheken",
-        );
-        let running = read_folder(&shipped()).unwrap();
-        let file = place.path().join("plan.json");
-        let mut out = Vec::new();
-        let made = plan(
-            Some((&running, "2026-11-01.1")),
-            place.path(),
-            Some(&file),
-            &mut out,
-        )
-        .unwrap();
-        let shown = String::from_utf8(out).unwrap();
-        assert!(
-            shown.starts_with("From catalogue 2026-11-01.1 to 2026-11-01:\n  ~ network"),
-            "{shown}"
-        );
-        let read: Plan = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        assert_eq!(read, made);
-        assert!(read.is_intact(&sha256));
     }
 
     #[test]

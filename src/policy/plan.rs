@@ -3,7 +3,7 @@
 
 mod differences;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,34 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Questions that are answered otherwise than before.
     pub flips: Vec<Flip>,
+    /// What it means for members who said yes; empty until their records were read.
+    #[serde(default)]
+    pub impact: Option<Impact>,
+    /// Who proposes it; somebody else approves it.
+    #[serde(default)]
+    pub proposed_by: Option<String>,
     /// The new files.
     pub files: Files,
+}
+
+/// What a plan means for members who said yes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Impact {
+    /// How many people's records were read.
+    pub people: u64,
+    /// For each purpose with any: the yeses that permit now, and no longer would.
+    pub ended: BTreeMap<String, Ended>,
+}
+
+/// Yeses that would no longer permit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// How many; who said yes at two libraries counts twice, and is asked twice.
+    pub yeses: u64,
+    /// At how many libraries.
+    pub libraries: u64,
 }
 
 /// How something changes.
@@ -133,6 +159,8 @@ impl Plan {
             files_sha256: after.files.sha256(sha256),
             changes,
             flips,
+            impact: None,
+            proposed_by: None,
             files: after.files.clone(),
         })
     }
@@ -259,8 +287,11 @@ impl fmt::Display for Plan {
                 .iter()
                 .try_for_each(|detail| writeln!(f, "      {detail}"))?;
         }
+        if let Some(impact) = &self.impact {
+            impact.fmt(f)?;
+        }
         if !self.flips.is_empty() {
-            writeln!(f, "Answered otherwise than before:")?;
+            writeln!(f, "Answered otherwise than before, by the examples:")?;
         }
         for flip in &self.flips {
             let Flip {
@@ -281,6 +312,24 @@ impl fmt::Display for Plan {
             writeln!(
                 f,
                 "  {system} {action} {purpose}{way}: {was} ({because}) -> {is} ({why}), {example}"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Impact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Members, counted in all {} records:", self.people)?;
+        if self.ended.is_empty() {
+            writeln!(f, "  every yes stays what it is")?;
+        }
+        for (purpose, Ended { yeses, libraries }) in &self.ended {
+            let who = if *yeses == 1 { "member" } else { "members" };
+            let places = if *libraries == 1 { "library" } else { "libraries" };
+            writeln!(
+                f,
+                "  {purpose}: {yeses} {who} of {libraries} {places} who said yes must choose again; denied until then"
             )?;
         }
         Ok(())

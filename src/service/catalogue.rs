@@ -72,7 +72,8 @@ pub(crate) fn numbered(date: &str, sequence: u64) -> String {
 /// Takes over a newer catalogue, if there is one.
 pub(crate) fn refresh(shared: &Shared, tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let newest = tx.catalogue_sequence()?;
-    if newest == Some(shared.policies.load().sequence) {
+    // A reader whose snapshot is older than the newest catalogue decides with the newest all the same.
+    if newest.is_some_and(|newest| newest <= shared.policies.load().sequence) {
         return Ok(());
     }
     let rows = tx.catalogue_versions()?;
@@ -80,14 +81,28 @@ pub(crate) fn refresh(shared: &Shared, tx: &mut Tx<'_>) -> Result<(), StoreError
         tracing::error!(error = %error, "a newer catalogue cannot be taken over; nothing is decided with the old one");
         StoreError::Corrupt
     })?;
+    // It may have identifier schemes of which the keys were made by whoever applied it.
+    shared.keys.take_over(tx, &policies.current).map_err(|error| {
+        tracing::error!(error = %error, "the keys of a newer catalogue cannot be taken over");
+        StoreError::from(error)
+    })?;
     tracing::info!(policy_version = %policies.current.version, "a new catalogue is in force");
-    shared.policies.store(Arc::new(policies));
+    let policies = Arc::new(policies);
+    // Never back: another thread may have seen a newer one meanwhile.
+    shared.policies.rcu(|known| {
+        let newest = if known.sequence < policies.sequence {
+            &policies
+        } else {
+            known
+        };
+        Arc::clone(newest)
+    });
     Ok(())
 }
 
 fn assemble(rows: &[CatalogueRow], test_subjects: bool) -> Result<Policies, CatalogueError> {
     let mut versions = HashMap::new();
-    let mut current = None;
+    let (mut history, mut sequence) = (Vec::new(), None);
     for row in rows {
         let unreadable = || CatalogueError::Stored {
             version: row.version.clone(),
@@ -100,13 +115,16 @@ fn assemble(rows: &[CatalogueRow], test_subjects: bool) -> Result<Policies, Cata
                 .entry((id.clone(), entry.purpose.version))
                 .or_insert_with(|| Arc::clone(entry));
         }
-        current = Some((row.sequence, catalogue));
+        history.push((row.applied_at, Arc::new(catalogue)));
+        sequence = Some(row.sequence);
     }
-    let (sequence, catalogue) = current.ok_or(StoreError::Corrupt)?;
+    let current = history.last().map(|(_, catalogue)| Arc::clone(catalogue));
+    let (sequence, current) = sequence.zip(current).ok_or(StoreError::Corrupt)?;
     Ok(Policies {
         sequence,
-        current: Arc::new(catalogue),
+        current,
         versions,
+        history,
     })
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, signing};
+use super::{Service, catalogue, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -90,6 +90,11 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
     vec![
         with("signing-keys", signing::LOOK, false, |shared, store, access| {
             signing::look(shared, store, access)?;
+            Ok(0)
+        }),
+        // Every transaction looks too; this is for a node that nobody asks anything.
+        with("catalogue", signing::LOOK, false, |shared, store, _| {
+            store.read("refresh_catalogue", |tx| catalogue::refresh(shared, tx))?;
             Ok(0)
         }),
         with("sweep-answers", MINUTE, true, |shared, store, _| {

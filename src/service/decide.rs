@@ -1,5 +1,7 @@
 //! Ask before you contact or enrich: the answer is in the audit log before the caller hears it.
 
+use std::collections::BTreeSet;
+
 use super::call::{Call, Scope};
 use super::keys::UNSUBSCRIBE;
 use super::lane::Verb;
@@ -15,6 +17,7 @@ use crate::domain::ids::{DecisionId, OrganisationId, PersonId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::person::PersonRecord;
 use crate::domain::purpose::Action;
+use crate::policy::catalogue::Catalogue;
 use crate::policy::evaluate::{Subject, evaluate};
 
 /// The rows a reference leads to.
@@ -57,47 +60,79 @@ impl Verb for Decide {
         }
         let question = &self.question;
         let found = work.find(&question.system, &question.organisation, &self.person)?;
-        let verdict = match self.at {
-            Some(at) => as_of(work, found, question, at)?,
-            None => now(work, found, question)?,
+        let policies = std::sync::Arc::clone(&work.policies);
+        let (catalogue, verdict) = match self.at {
+            Some(at) => {
+                let then = policies.at(at);
+                (then, as_of(work, found, question, then, at)?)
+            }
+            None => (&policies.current, now(work, found, question, &policies.current)?),
         };
         if let (Found::Known(person), None) = (found, self.at) {
             remember_enrichment(call, work, person, question, &verdict)?;
         }
-        record(self, call, work, found, verdict)
+        record(self, call, work, found, (verdict, &catalogue.version))
     }
 }
 
-fn now(work: &mut Work<'_, '_>, found: Found, question: &Question) -> Result<Verdict, Stop> {
+fn now(
+    work: &mut Work<'_, '_>,
+    found: Found,
+    question: &Question,
+    catalogue: &Catalogue,
+) -> Result<Verdict, Stop> {
     let now = work.now;
-    let policies = std::sync::Arc::clone(&work.policies);
     Ok(match found {
-        Found::Unknown => evaluate(&policies.current, Subject::Unknown, question, now),
-        Found::Erased(_) => evaluate(&policies.current, Subject::Erased, question, now),
-        Found::Known(id) => evaluate(
-            &policies.current,
-            Subject::Known(&work.member(id)?.record),
-            question,
-            now,
-        ),
+        Found::Unknown => evaluate(catalogue, Subject::Unknown, question, now),
+        Found::Erased(_) => evaluate(catalogue, Subject::Erased, question, now),
+        Found::Known(id) => evaluate(catalogue, Subject::Known(&work.member(id)?.record), question, now),
     })
 }
 
-/// As the state was: the events up to that instant, folded again. The catalogue is the one in force now, with the
+/// As the state was: the events up to that instant, folded again, under the catalogue that was in force then, with the
 /// instant as its clock.
-fn as_of(work: &mut Work<'_, '_>, found: Found, question: &Question, at: Moment) -> Result<Verdict, Stop> {
-    let policies = std::sync::Arc::clone(&work.policies);
+fn as_of(
+    work: &mut Work<'_, '_>,
+    found: Found,
+    question: &Question,
+    catalogue: &Catalogue,
+    at: Moment,
+) -> Result<Verdict, Stop> {
     let Found::Known(id) = found else {
-        return now(work, found, question);
+        return now(work, found, question, catalogue);
     };
-    let rows = work.tx().events_of(id, Some(at))?;
+    let record = record_as_of(work, id, at)?;
+    Ok(evaluate(catalogue, Subject::Known(&record), question, at))
+}
+
+/// What was known of somebody. Records that were merged since were two records then; what either said counts, and the
+/// stricter word wins, as it does since the merge.
+fn record_as_of(work: &mut Work<'_, '_>, id: PersonId, at: Moment) -> Result<PersonRecord, Stop> {
     let shared = work.shared;
-    let person = work.member(id)?;
-    let mut record = PersonRecord::default();
-    for row in &rows {
-        record.apply(&open_event(shared, person, row)?);
+    let mut people = work.tx().merged_into(id)?;
+    people.insert(0, id);
+    let (mut records, mut absorbed) = (Vec::new(), BTreeSet::new());
+    for person in people {
+        let rows = work.tx().events_of(person, Some(at))?;
+        let Some(stored) = work.person_as_stored(person)? else {
+            continue;
+        };
+        let mut record = PersonRecord::default();
+        for row in &rows {
+            let event = open_event(shared, stored, row)?;
+            if let Change::Merged { from, .. } = &event.change {
+                absorbed.insert(*from);
+            }
+            record.apply(&event);
+        }
+        records.push((person, record));
     }
-    Ok(evaluate(&policies.current, Subject::Known(&record), question, at))
+    let mut separate = records
+        .into_iter()
+        .filter(|(person, _)| !absorbed.contains(person))
+        .map(|(_, record)| record);
+    let first = separate.next().unwrap_or_default();
+    Ok(separate.fold(first, |whole, other| whole.merged_with(&other)))
 }
 
 /// A permit to enrich means data will come: from then on the person must be told before they are used to make contact
@@ -161,12 +196,10 @@ fn record(
     call: &Call,
     work: &mut Work<'_, '_>,
     found: Found,
-    verdict: Verdict,
+    (verdict, version): (Verdict, &str),
 ) -> Result<Decided, Stop> {
     let question = &decide.question;
     let id = DecisionId::from_bytes(work.dated_id());
-    let policies = std::sync::Arc::clone(&work.policies);
-    let version = policies.current.version.clone();
     let shared = work.shared;
     let mut leaf = Leaf::new(
         "decision",
@@ -174,7 +207,7 @@ fn record(
         work.now.millis(),
         &question.system,
         shared.node.as_str(),
-        version.as_str(),
+        version,
     );
     leaf.organisation = Some((&question.organisation).into());
     leaf.purpose = Some((&question.purpose).into());
@@ -222,7 +255,7 @@ fn record(
     Ok(Decided {
         id,
         verdict,
-        policy_version: version,
+        policy_version: version.to_owned(),
         leaf_hash,
         unsubscribe,
         point_in_time: decide.at.is_some(),

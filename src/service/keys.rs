@@ -13,7 +13,7 @@ use crate::crypto::{
 };
 use crate::domain::ids::{OrganisationId, PersonId, SchemeId, SystemId};
 use crate::policy::catalogue::Catalogue;
-use crate::store::{EpochKeyRow, PersonKeyRow, Store, StoreError, TenantKeyRow, WrappedKey};
+use crate::store::{EpochKeyRow, PersonKeyRow, Store, StoreError, TenantKeyRow, Tx, WrappedKey};
 use crate::world::{World, random};
 
 /// Version of every person key made by this program.
@@ -44,7 +44,7 @@ pub enum KeyringError {
 /// Keys of one network.
 pub(crate) struct Keyring {
     tenant: String,
-    tenant_keys: TenantKeys,
+    tenant_keys: ArcSwap<TenantKeys>,
     epochs: HashMap<u64, Secret32>,
     epoch: u64,
     pairwise: HashMap<(SystemId, OrganisationId), PairwiseKey>,
@@ -67,14 +67,7 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         let tenant = catalogue.network.id.clone();
         check_root(store, root)?;
-        let mut names = vec![KeyName::Pairwise, KeyName::Token, KeyName::Signing];
-        names.extend(
-            catalogue
-                .schemes
-                .keys()
-                .map(|s: &SchemeId| KeyName::BlindIndex(s.to_string())),
-        );
-        names.extend(LOGS.map(|log| KeyName::LogSigning(log.to_owned())));
+        let names = names(catalogue);
         let rows = tenant_key_rows(store, root, &tenant, &names, world)?;
         let tenant_keys = tenant_keys(&rows, |row| open_tenant_key(root, &tenant, row))?;
         let signing = Signing::of(&rows, world.now(), |row| {
@@ -95,13 +88,40 @@ impl Keyring {
             .collect();
         Ok(Self {
             tenant,
-            tenant_keys,
+            tenant_keys: ArcSwap::from_pointee(tenant_keys),
             epochs,
             epoch,
             pairwise,
             signing: ArcSwap::from_pointee(signing),
             root: root.clone(),
         })
+    }
+
+    /// Makes the keys that a catalogue needs and that are not there yet, before it comes into force.
+    pub(super) fn make_missing(
+        &self,
+        store: &Store,
+        catalogue: &Catalogue,
+        world: &dyn World,
+    ) -> Result<(), KeyringError> {
+        let rows = tenant_key_rows(store, &self.root, &self.tenant, &names(catalogue), world)?;
+        self.replace_tenant_keys(&rows)
+    }
+
+    /// Takes over the keys of a catalogue that another node or the command line applied.
+    pub(super) fn take_over(&self, tx: &mut Tx<'_>, catalogue: &Catalogue) -> Result<(), KeyringError> {
+        let keys = self.tenant_keys.load();
+        let is_there = |scheme: &SchemeId| keys.current(&KeyName::BlindIndex(scheme.to_string())).is_some();
+        if catalogue.schemes.keys().all(is_there) {
+            return Ok(());
+        }
+        self.replace_tenant_keys(&tx.tenant_keys()?)
+    }
+
+    fn replace_tenant_keys(&self, rows: &[TenantKeyRow]) -> Result<(), KeyringError> {
+        let keys = tenant_keys(rows, |row| open_tenant_key(&self.root, &self.tenant, row))?;
+        self.tenant_keys.store(Arc::new(keys));
+        Ok(())
     }
 
     /// The network the keys belong to.
@@ -139,7 +159,7 @@ impl Keyring {
 
     /// The key that signs the checkpoints of a log.
     fn log_signing(&self, log: &str) -> Option<SigningKey> {
-        self.tenant_keys.log_signing(log).ok().flatten()
+        self.tenant_keys.load().log_signing(log).ok().flatten()
     }
 
     /// The keys that sign the checkpoints of all logs.
@@ -151,12 +171,13 @@ impl Keyring {
 
     /// The blind index to store for an identifier.
     pub(crate) fn blind_index(&self, scheme: &SchemeId, value: &str) -> Option<(u8, [u8; 16])> {
-        self.tenant_keys.blind_index(scheme.as_str(), value)
+        self.tenant_keys.load().blind_index(scheme.as_str(), value)
     }
 
     /// The blind indexes an identifier may be stored under.
     pub(crate) fn blind_indexes(&self, scheme: &SchemeId, value: &str) -> Vec<[u8; 16]> {
         self.tenant_keys
+            .load()
             .blind_indexes(scheme.as_str(), value)
             .into_iter()
             .map(|(_, index)| index)
@@ -174,7 +195,11 @@ impl Keyring {
         let made = match key {
             Some(key) => key.pseudonym(person.as_bytes()),
             // A system or library that came with a later catalogue.
-            None => match self.tenant_keys.pairwise(system.as_str(), organisation.as_str()) {
+            None => match self
+                .tenant_keys
+                .load()
+                .pairwise(system.as_str(), organisation.as_str())
+            {
                 Some(key) => key.pseudonym(person.as_bytes()),
                 None => return String::new(),
             },
@@ -193,6 +218,7 @@ impl Keyring {
         let opened = cached.and_then(|key| key.open(text)).or_else(|| {
             let key = self
                 .tenant_keys
+                .load()
                 .pairwise_of(system.as_str(), organisation.as_str(), text)?;
             key.open(text)
         })?;
@@ -201,12 +227,17 @@ impl Keyring {
 
     /// Seals a link token.
     pub(crate) fn seal_token(&self, label: &str, nonce: [u8; 12], payload: &[u8]) -> Option<String> {
-        self.tenant_keys.seal_token(label, nonce, payload).ok().flatten()
+        self.tenant_keys
+            .load()
+            .seal_token(label, nonce, payload)
+            .ok()
+            .flatten()
     }
 
     /// Opens a link token.
     pub(crate) fn open_token(&self, label: &str, text: &str) -> Option<Vec<u8>> {
         self.tenant_keys
+            .load()
             .open_token(label, text)
             .map(|bytes| bytes.to_vec())
     }
@@ -262,6 +293,19 @@ impl std::fmt::Debug for Keyring {
             .field("epoch", &self.epoch)
             .finish_non_exhaustive()
     }
+}
+
+/// The keys that a network with this catalogue has.
+fn names(catalogue: &Catalogue) -> Vec<KeyName> {
+    let mut names = vec![KeyName::Pairwise, KeyName::Token, KeyName::Signing];
+    names.extend(
+        catalogue
+            .schemes
+            .keys()
+            .map(|s: &SchemeId| KeyName::BlindIndex(s.to_string())),
+    );
+    names.extend(LOGS.map(|log| KeyName::LogSigning(log.to_owned())));
+    names
 }
 
 fn check_root(store: &Store, root: &RootKey) -> Result<(), KeyringError> {

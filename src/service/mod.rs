@@ -3,6 +3,7 @@
 
 pub mod access;
 mod admin;
+pub mod apply;
 pub mod call;
 pub mod catalogue;
 pub mod chores;
@@ -11,6 +12,7 @@ mod decide;
 mod erase;
 mod guardians;
 mod history;
+mod impact;
 pub mod keys;
 mod lane;
 mod merge;
@@ -531,6 +533,8 @@ impl From<StoreError> for Refusal {
 
 #[cfg(test)]
 mod law_tests;
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod test_house;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::keys::Keyring;
 use super::sequence::Standing;
 use crate::domain::ids::PurposeId;
+use crate::domain::moment::Moment;
 use crate::policy::catalogue::{Catalogue, PurposeEntry};
 use crate::world::World;
 
@@ -26,6 +27,17 @@ pub struct Policies {
     pub current: Arc<Catalogue>,
     /// Every purpose version that was ever in force.
     pub versions: HashMap<(PurposeId, u32), Arc<PurposeEntry>>,
+    /// Every catalogue that was ever in force and from when, oldest first.
+    pub history: Vec<(Moment, Arc<Catalogue>)>,
+}
+
+impl Policies {
+    /// The catalogue that was in force at an instant; before the first one, the first.
+    pub fn at(&self, instant: Moment) -> &Arc<Catalogue> {
+        let then = self.history.iter().rev().find(|(from, _)| *from <= instant);
+        then.or_else(|| self.history.first())
+            .map_or(&self.current, |(_, catalogue)| catalogue)
+    }
 }
 
 /// What every request shares.

@@ -450,7 +450,7 @@ impl House {
             content: serde_json::to_string(&locked(files)).unwrap(),
             proposed_by: "fg".into(),
             approved_by: Some("director".into()),
-            applied_at: moment(NOON),
+            applied_at: self.service.world().now(),
         };
         let store = &self.service.0.store;
         store

@@ -254,6 +254,23 @@ impl Tx<'_> {
         Ok(people.into_iter().map(|(_, person)| person).collect())
     }
 
+    /// The ids of people who are present, in their order, `limit` at most, after one.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn people_after(&mut self, after: Option<PersonId>, limit: u32) -> Result<Vec<PersonId>, StoreError> {
+        let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+        self.run(|connection| {
+            person::table
+                .filter(person::id.gt(&after))
+                .filter(person::state.eq(PersonState::Active.as_str()))
+                .order(person::id)
+                .limit(i64::from(limit))
+                .select(person::id)
+                .load(connection)
+        })
+    }
+
     /// Locks in the order of ids, so that two transactions do not wait for each other. On SQLite the transaction itself
     /// is the lock.
     fn lock_people(&mut self, ids: &[PersonId]) -> Result<(), StoreError> {

@@ -47,6 +47,8 @@ mod law;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod policy_plan;
+#[cfg(test)]
 mod promises_canaries;
 #[cfg(test)]
 mod promises_door;
