@@ -1,5 +1,7 @@
 //! Search the audit logs: who asked what, and why it was answered as it was.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use serde::{Deserialize, Serialize};
@@ -100,9 +102,28 @@ pub struct AuditEntry {
     pub data_scopes: Vec<String>,
     /// The policies that were applied.
     pub policy_version: String,
+    /// Of the line of a bulk check: how many people it is about. Where a person was looked up, `outcome`, `reasonCodes`
+    /// and `dataScopes` are what was answered about this person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulk: Option<BulkCounts>,
     /// The private part as JSON text, where it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private: Option<String>,
+}
+
+/// What a bulk check answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BulkCounts {
+    /// The `decisionBatchId` of the whole check, to which this line belongs.
+    pub decision_batch_id: Option<String>,
+    /// People asked about.
+    pub checked: u64,
+    /// People permitted.
+    pub permitted: u64,
+    /// People denied, by decisive reason.
+    #[schema(example = json!({"deny-withdrawn": 12}))]
+    pub denied: BTreeMap<String, u64>,
 }
 
 /// Search the audit logs
@@ -228,10 +249,45 @@ impl AuditEntry {
             purpose: leaf.purpose.as_ref().map(ToString::to_string),
             action: leaf.action.as_ref().map(ToString::to_string),
             channel: leaf.channel.as_ref().map(ToString::to_string),
-            outcome: leaf.outcome.as_ref().map(ToString::to_string),
-            reason_codes: leaf.reasons.iter().map(ToString::to_string).collect(),
-            data_scopes: leaf.scopes.iter().map(ToString::to_string).collect(),
+            outcome: match found.about {
+                Some(about) => Some(about.reason.effect().to_string()),
+                None => leaf.outcome.as_ref().map(ToString::to_string),
+            },
+            reason_codes: match found.about {
+                Some(about) => vec![about.reason.to_string()],
+                None => leaf.reasons.iter().map(ToString::to_string).collect(),
+            },
+            data_scopes: leaf
+                .scopes
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| {
+                    found.about.is_none_or(|about| {
+                        about
+                            .scopes
+                            .checked_shr(u32::try_from(*at).unwrap_or(64))
+                            .unwrap_or(0)
+                            & 1
+                            == 1
+                    })
+                })
+                .map(|(_, scope)| scope.to_string())
+                .collect(),
             policy_version: leaf.policy.to_string(),
+            bulk: leaf.bulk.as_ref().map(|bulk| BulkCounts {
+                decision_batch_id: leaf
+                    .extra
+                    .iter()
+                    .find(|(key, _)| key.as_str() == "batch")
+                    .map(|(_, id)| id.to_string()),
+                checked: bulk.checked,
+                permitted: bulk.permitted,
+                denied: bulk
+                    .denied
+                    .iter()
+                    .map(|(reason, count)| (reason.to_string(), *count))
+                    .collect(),
+            }),
             private: found.private.as_ref().map(|text| text.reveal().clone()),
         }
     }

@@ -3,6 +3,7 @@
 pub mod audit_entries;
 pub mod authzen;
 pub mod consents;
+pub mod decision_batches;
 pub mod decisions;
 pub mod docs;
 pub mod log;
@@ -80,6 +81,7 @@ fn configure(config: &mut ServiceConfig) {
 fn v1(config: &mut DescribedConfig<'_>) {
     config
         .service(decisions::decide)
+        .service(decision_batches::check)
         .service(people::register)
         .service(people::look_up)
         .service(people::add_identifier)

@@ -86,6 +86,11 @@ impl Reading {
         }
     }
 
+    /// Whether the catalogue has an identifier scheme.
+    pub(super) fn has_scheme(&self, id: &SchemeId) -> bool {
+        self.catalogue.schemes.contains_key(id)
+    }
+
     /// Kinds of data of the catalogue.
     pub fn data_scopes(&mut self, pointer: &str, texts: &[String]) -> Option<BTreeSet<DataScopeId>> {
         if texts.len() > 50 {

@@ -15,11 +15,10 @@
 
 use crate::crypto::{
     PAD_BUCKET, PersonKeys, Place, SealError, Secret32, SecretBytes, constant_time_eq, mac, open, pad, seal,
-    sha256_parts, unpad,
+    unpad,
 };
 
 use super::leaf::EntryId;
-use super::tree::CompactRange;
 
 const TABLE: &str = "audit_private";
 const COLUMN: &str = "sealed";
@@ -181,24 +180,6 @@ pub fn verify_opening(pc: &[u8; 32], salt: &[u8; 32], id: EntryId, private_json:
     constant_time_eq(&commitment(&Secret32::from_bytes(*salt), id, &padded), pc)
 }
 
-/// The identity of the `position`th person's entry within the line of a bulk check: 16 bytes of SHA-256 over the
-/// line's own identity and the position.
-pub fn bulk_entry_id(line: EntryId, position: u32) -> EntryId {
-    let hash = sha256_parts(&[b"audit/bulk/v1", line.as_bytes(), &position.to_be_bytes()]);
-    let [id, _] = halves(hash);
-    EntryId::from_bytes(id)
-}
-
-/// The commitment in the line of a bulk check: the root of a tree (RFC 6962) over the marks of its persons, in the order
-/// of [`bulk_entry_id`], each leaf the tag and then the commitment. An inclusion proof opens one person and no other.
-pub fn bulk_commitment(marks: &[Marks]) -> [u8; 32] {
-    let mut tree = CompactRange::new();
-    for Marks { st, pc } in marks {
-        tree.append(sha256_parts(&[&[0], st, pc]));
-    }
-    tree.root()
-}
-
 fn commitment(salt: &Secret32, id: EntryId, padded: &[u8]) -> [u8; 32] {
     mac(salt, &[COMMITMENT, id.as_bytes(), padded])
 }
@@ -218,10 +199,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::audit::leaf::leaf_hash;
-    use crate::audit::proof;
-    use crate::audit::tree::Node;
-    use crate::audit::tree::tests::mth;
 
     const PERSON: [u8; 16] = [3; 16];
     const PLACE: PrivatePlace<'_> = PrivatePlace {
@@ -319,30 +296,6 @@ mod tests {
                 pc: [1; 32]
             }
         );
-    }
-
-    #[test]
-    fn persons_of_one_bulk_line_have_identities_of_their_own() {
-        let ids: HashSet<_> = (0..1000).map(|n| bulk_entry_id(id(1), n)).collect();
-        assert_eq!(ids.len(), 1000);
-        assert!(!ids.contains(&bulk_entry_id(id(2), 0)));
-    }
-
-    #[test]
-    fn one_person_of_a_bulk_line_is_proved_without_the_others() {
-        let marks: Vec<Marks> = (0..5).map(|n| decoy(&[n; 48])).collect();
-        let hashes: Vec<_> = marks
-            .iter()
-            .map(|m| leaf_hash(&[&m.st[..], &m.pc].concat()))
-            .collect();
-        let read = |node: Node| {
-            let from = (node.index << node.level) as usize;
-            Ok::<_, ()>(mth(&hashes[from..from + (1 << node.level)]))
-        };
-        let made = proof::inclusion(3, 5).unwrap().prove(read).unwrap();
-        let root = bulk_commitment(&marks);
-        assert_eq!(proof::verify_inclusion(3, 5, &hashes[3], &made, &root), Ok(()));
-        assert_ne!(bulk_commitment(&marks[..4]), root);
     }
 
     proptest! {

@@ -75,8 +75,9 @@ impl Verb for Decide {
     }
 }
 
-fn now(
-    work: &mut Work<'_, '_>,
+/// As the state is.
+pub(crate) fn now(
+    work: &Work<'_, '_>,
     found: Found,
     question: &Question,
     catalogue: &Catalogue,

@@ -25,6 +25,9 @@ pub(crate) const LOGS: [&str; 3] = ["consent", "decision", "admin"];
 /// Label of the tokens in unsubscribe links.
 pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
 
+/// Label of what holds for everybody in a line of a bulk check.
+pub(crate) const BULK_CONTEXT: &str = "bulk-context";
+
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {

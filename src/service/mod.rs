@@ -4,6 +4,7 @@
 pub mod access;
 mod admin;
 pub mod apply;
+pub mod bulk;
 pub mod call;
 pub mod catalogue;
 pub mod chores;
@@ -39,6 +40,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::access::issuer::IssuerMistake;
 use self::access::register::StoreRegister;
 use self::access::{Access, AccessOptions};
+use self::bulk::Pool;
 use self::call::Call;
 use self::catalogue::CatalogueError;
 use self::chores::Chores;
@@ -123,6 +125,8 @@ struct Inner {
     /// Where changes go: the same lane on SQLite, which has one writer; another one on PostgreSQL, so that a check never
     /// waits for a change that waits for another node.
     changes: Option<Lane>,
+    /// Where bulk checks go.
+    bulk: Pool,
     /// After the lanes, so that it is dropped after them.
     sequencing: Sequencing,
     readers: Semaphore,
@@ -187,6 +191,7 @@ impl Service {
         } else {
             None
         };
+        let bulk = Pool::start(&shared, &options.store, options.deadline)?;
         let readers = Semaphore::new(READERS);
         let chores = chores::of_service(&shared, &options.store, &access);
         let chores = Chores::start(chores, &shared)?;
@@ -195,6 +200,7 @@ impl Service {
             store: options.store,
             checks,
             changes,
+            bulk,
             sequencing,
             readers,
             access,
@@ -209,6 +215,7 @@ impl Service {
         if let Some(changes) = &self.0.changes {
             changes.stop();
         }
+        self.0.bulk.stop();
         self.0.sequencing.stop();
     }
 
@@ -258,6 +265,11 @@ impl Service {
         &self.0.store
     }
 
+    /// The threads of bulk checks, for the rooms of this one.
+    pub(crate) fn bulk_pool(&self) -> &Pool {
+        &self.0.bulk
+    }
+
     /// A turn to read.
     pub(crate) fn reader(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         self.0.readers.try_acquire().map_err(|_| Refusal::Busy)
@@ -281,9 +293,13 @@ impl Service {
     /// What the lanes have done, by name.
     pub fn lanes(&self) -> Vec<(&'static str, &LaneFigures)> {
         let changes = self.0.changes.as_ref().map(|lane| ("changes", lane.figures()));
-        std::iter::once(("checks", self.0.checks.figures()))
-            .chain(changes)
-            .collect()
+        [
+            ("checks", self.0.checks.figures()),
+            ("bulk", self.0.bulk.figures()),
+        ]
+        .into_iter()
+        .chain(changes)
+        .collect()
     }
 
     async fn change<V>(&self, call: &Call, verb: V) -> Result<Done<V::Answer>, Refusal>
@@ -469,7 +485,24 @@ impl Service {
 
     /// What was asked and recorded about one person; looking is itself recorded before it is answered.
     pub async fn search_person(&self, call: &Call, verb: SearchPerson) -> Result<Vec<FoundEntry>, Refusal> {
-        self.0.checks.submit(call, verb).await
+        let asked = verb.clone();
+        let limit = verb.limit;
+        // Outside the lane, which no campaign of last year may hold up.
+        let in_bulk = self
+            .read(call, move |call, work| {
+                bulk::search::entries_of(&asked, call, work)
+            })
+            .await;
+        // What is wrong with the question is for the verb to say.
+        let in_bulk = match in_bulk {
+            Err(Refusal::Unavailable) => return Err(Refusal::Unavailable),
+            found => found.unwrap_or_default(),
+        };
+        let mut items = self.0.checks.submit(call, verb).await?;
+        items.extend(in_bulk);
+        items.sort_by_key(|item| std::cmp::Reverse((item.leaf.millis, item.leaf.id.to_string())));
+        items.truncate(limit);
+        Ok(items)
     }
 
     /// What an unsubscribe link is about. Looking changes nothing.

@@ -10,6 +10,7 @@ use super::people::look_at_pairwise;
 use super::refusal::{Invalid, Refusal};
 use super::shared::Shared;
 use super::work::{Log, Stop, Subjects, Work, dated};
+use crate::audit::bulk::BulkOutcome;
 use crate::audit::bundle;
 use crate::audit::leaf::{EntryId, Leaf, leaf_hash};
 use crate::audit::private::{AuditKeys, PrivatePlace};
@@ -65,6 +66,8 @@ pub struct FoundEntry {
     pub index: Option<u64>,
     /// The private part, where it was asked for and can be opened.
     pub private: Option<Personal<String>>,
+    /// What was answered about the person who was looked up, in the line of a bulk check.
+    pub about: Option<BulkOutcome>,
 }
 
 /// A page of entries, newest first.
@@ -97,7 +100,24 @@ impl SearchEntries {
             let detail = "the log is one of consent, decision, admin";
             return Err(Refusal::from(Invalid::new("/log", "unknown-log", detail)).into());
         }
-        let (from, to) = self.span();
+        let page = self.page(call, work, self.span(), false)?;
+        match self.id {
+            // A bulk check answers the id of the whole, which each of its lines names; the first follows within a minute.
+            Some(id) if page.items.is_empty() && page.next_cursor.is_none() => {
+                let (first, _) = dated(*id.as_bytes());
+                self.page(call, work, (first, first.plus_seconds(60)), true)
+            }
+            _ => Ok(page),
+        }
+    }
+
+    fn page(
+        &self,
+        call: &Call,
+        work: &mut Work<'_, '_>,
+        (from, to): (Moment, Moment),
+        of_bulk: bool,
+    ) -> Result<FoundEntries, Stop> {
         let mut place = self.cursor.as_deref().map(Cursor::parse).transpose()?;
         let (mut items, mut looked) = (Vec::new(), 0_usize);
         loop {
@@ -128,10 +148,16 @@ impl SearchEntries {
                     node: batch.node.clone(),
                     node_seq: batch.node_seq,
                 };
-                let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
+                // A line of a bulk check is alone in its batch.
+                let worth = !of_bulk || batch.n == 1;
+                let lines = if worth {
+                    bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?
+                } else {
+                    Vec::new()
+                };
                 for (done, (offset, line)) in lines.iter().enumerate().rev().enumerate().skip(skip) {
                     let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-                    if self.wants(&leaf) && may_see(call, work, &leaf) {
+                    if self.wants(&leaf, of_bulk) && may_see(call, work, &leaf) {
                         items.push(found(&self.log, batch, offset, line, leaf));
                     }
                     looked += 1;
@@ -167,7 +193,7 @@ impl SearchEntries {
         }
     }
 
-    fn wants(&self, leaf: &Leaf<'_>) -> bool {
+    fn wants(&self, leaf: &Leaf<'_>, of_bulk: bool) -> bool {
         fn same(wanted: Option<&str>, found: Option<&str>) -> bool {
             wanted.is_none_or(|wanted| found == Some(wanted))
         }
@@ -180,18 +206,45 @@ impl SearchEntries {
         ) && same(
             self.purpose.as_ref().map(|p| p.as_str()),
             leaf.purpose.as_ref().map(|w| w.as_str()),
-        ) && same(
-            self.outcome.map(Effect::as_str),
-            leaf.outcome.as_ref().map(|w| w.as_str()),
-        ) && self
-            .reason
-            .is_none_or(|reason| leaf.reasons.iter().any(|found| found.as_str() == reason.as_str()))
-            && self.id.is_none_or(|id| leaf.id == id)
+        ) && self.outcome.is_none_or(|wanted| has_outcome(leaf, wanted))
+            && self.reason.is_none_or(|wanted| has_reason(leaf, wanted))
+            && self.id.is_none_or(|id| {
+                let own = if of_bulk { batch_of(leaf) } else { Some(leaf.id) };
+                own == Some(id)
+            })
     }
 }
 
+/// The line of a bulk check has the outcomes of all its people.
+fn has_outcome(leaf: &Leaf<'_>, wanted: Effect) -> bool {
+    match &leaf.bulk {
+        None => leaf
+            .outcome
+            .as_ref()
+            .is_some_and(|found| found.as_str() == wanted.as_str()),
+        Some(bulk) => match wanted {
+            Effect::Permit => bulk.permitted > 0,
+            Effect::Deny => !bulk.denied.is_empty(),
+        },
+    }
+}
+
+fn has_reason(leaf: &Leaf<'_>, wanted: ReasonCode) -> bool {
+    let denied = leaf.bulk.iter().flat_map(|bulk| bulk.denied.keys());
+    leaf.reasons
+        .iter()
+        .chain(denied)
+        .any(|found| found.as_str() == wanted.as_str())
+}
+
+/// The bulk check that a line belongs to.
+fn batch_of(leaf: &Leaf<'_>) -> Option<EntryId> {
+    let named = leaf.extra.iter().find(|(key, _)| key.as_str() == "batch");
+    named.and_then(|(_, id)| EntryId::parse(id))
+}
+
 /// A reader sees the entries of the libraries it works for, and those of no library if it works for all (R50).
-fn may_see(call: &Call, work: &Work<'_, '_>, leaf: &Leaf<'_>) -> bool {
+pub(super) fn may_see(call: &Call, work: &Work<'_, '_>, leaf: &Leaf<'_>) -> bool {
     let Some(system) = work.catalogue().systems.get(&call.principal.system) else {
         return false;
     };
@@ -202,7 +255,13 @@ fn may_see(call: &Call, work: &Work<'_, '_>, leaf: &Leaf<'_>) -> bool {
     }
 }
 
-fn found(log: &str, batch: &StoredBatch, offset: usize, line: &[u8], leaf: Leaf<'static>) -> FoundEntry {
+pub(super) fn found(
+    log: &str,
+    batch: &StoredBatch,
+    offset: usize,
+    line: &[u8],
+    leaf: Leaf<'static>,
+) -> FoundEntry {
     let start = batch.start_index.and_then(|start| u64::try_from(start).ok());
     FoundEntry {
         log: log.to_owned(),
@@ -210,6 +269,7 @@ fn found(log: &str, batch: &StoredBatch, offset: usize, line: &[u8], leaf: Leaf<
         index: start.and_then(|start| start.checked_add(u64::try_from(offset).ok()?)),
         leaf,
         private: None,
+        about: None,
     }
 }
 

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use changes::Circumstances;
-pub(crate) use people::{Found, Person, PersonState};
-pub(crate) use sealed::open_event;
+pub(crate) use people::{Found, Person, PersonState, may_use_scheme};
+pub(crate) use sealed::{open_event, open_record};
 use staged::Staged;
 pub(crate) use staged::{Log, NodeSequence};
 

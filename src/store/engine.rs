@@ -409,6 +409,19 @@ impl Session {
         let store = self.store.clone();
         store.perform(name, Purpose::Change, self, work)
     }
+
+    /// Like [`Store::read`], on this session's own connection.
+    ///
+    /// # Errors
+    /// As for [`Store::read`].
+    pub fn read<T, E: From<StoreError>>(
+        &mut self,
+        name: &'static str,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store = self.store.clone();
+        store.perform(name, Purpose::Read, self, work)
+    }
 }
 
 impl Source for Session {

@@ -27,9 +27,11 @@ use OnErasure::{Delete, Keep, None as Nobody, Shred};
 const TOMBSTONE: OnErasure = Keep("tombstone: a random id that a restored backup is checked against");
 const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; removed when they have been");
 const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
+const PACKED: OnErasure =
+    Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 23] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 24] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -150,6 +152,20 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 23] = [
             ("person_id", Delete),
             ("key_version", Delete),
             ("sealed", Shred),
+        ],
+    ),
+    (
+        "audit_bulk",
+        &[
+            ("log", Nobody),
+            ("node", Nobody),
+            ("node_seq", Nobody),
+            ("off", Nobody),
+            ("line", Nobody),
+            ("n", Nobody),
+            ("context", Nobody),
+            ("entries", PACKED),
+            ("created_at", Nobody),
         ],
     ),
     (

@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 27] = [
+pub const CONSTRAINTS: [(&str, &str); 28] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -57,6 +57,10 @@ pub const CONSTRAINTS: [(&str, &str); 27] = [
     (
         "audit_batch_pkey",
         "audit_batch.log, audit_batch.node, audit_batch.node_seq",
+    ),
+    (
+        "audit_bulk_pkey",
+        "audit_bulk.log, audit_bulk.node, audit_bulk.node_seq, audit_bulk.off",
     ),
     ("audit_place_pkey", "audit_place.log_id, audit_place.start_index"),
     (

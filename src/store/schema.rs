@@ -135,6 +135,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_bulk (log, node, node_seq, off) {
+        log -> Text,
+        node -> Text,
+        node_seq -> BigInt,
+        off -> BigInt,
+        line -> Binary,
+        n -> BigInt,
+        context -> Text,
+        entries -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     catalogue_version (sequence) {
         sequence -> BigInt,
         version -> Text,

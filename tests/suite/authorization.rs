@@ -169,6 +169,10 @@ impl House {
                 headers.push(("Content-Type", "application/x-www-form-urlencoded"));
                 (*text).to_owned()
             }
+            Body::Lines(text) => {
+                headers.push(("Content-Type", "application/x-ndjson"));
+                text.clone()
+            }
         };
         send(self.server.addr, method, path, &headers, text.as_bytes()).await
     }
@@ -286,6 +290,7 @@ enum Body {
     None,
     Json(Value),
     Form(&'static str),
+    Lines(String),
 }
 
 fn question(person: &Value) -> Value {
@@ -320,6 +325,17 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
     let myself = json!({ "type": "self" });
     let (path, body) = match operation {
         "POST /v1/decisions" => ("/v1/decisions".to_owned(), Body::Json(question(&with_consent))),
+        "POST /v1/decision-batches" => {
+            let ask = "organisation=bibliotheek-de-linde&purpose=newsletter&action=contact&channel=email&dataScopes=email";
+            let line = |value: &str| Body::Lines(format!("{{\"value\":\"{value}\"}}\n"));
+            match role {
+                Role::OtherOrganisation => (
+                    format!("/v1/decision-batches?{ask}&scheme=member-number"),
+                    line(&case.numbers[1]),
+                ),
+                _ => (format!("/v1/decision-batches?{ask}&scheme=personId"), line(other)),
+            }
+        }
         "POST /v1/consents" => (
             "/v1/consents".to_owned(),
             Body::Json(consent(&somebody, case.notice)),
@@ -495,6 +511,12 @@ fn cell(answer: &Answer) -> String {
     let status = answer.status;
     match answer.header("content-type") {
         Some("application/problem+json") => format!("{status} {}", answer.problem().0),
+        // The first answer of a bulk check, in its first chunk.
+        Some("application/x-ndjson") => {
+            let line = answer.body.lines().find(|line| line.starts_with('{')).unwrap();
+            let first: Value = serde_json::from_str(line).unwrap();
+            format!("{status} {}", first["reason"].as_str().unwrap())
+        }
         Some(kind) if kind.starts_with("application/json") => {
             let body = answer.json();
             let evaluated = body["evaluations"][0]["decision"]

@@ -23,6 +23,12 @@ mod api_document;
 #[cfg(test)]
 mod authorization;
 #[cfg(test)]
+mod bulk_http;
+#[cfg(test)]
+mod bulk_same;
+#[cfg(test)]
+mod bulk_search;
+#[cfg(test)]
 mod cli_client;
 #[cfg(test)]
 mod cli_config;

@@ -9,6 +9,7 @@ use crate::domain::ids::{OrganisationId, PersonId, SchemeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::person::{PersonRecord, Standing};
 use crate::domain::personal::Personal;
+use crate::policy::catalogue::Catalogue;
 use crate::service::call::Call;
 use crate::service::refusal::{Conflict, Invalid, Refusal};
 use crate::service::shared::{Shared, TEST_SCHEME};
@@ -223,13 +224,7 @@ impl Work<'_, '_> {
     }
 
     fn require_scheme(&self, system: &SystemId, scheme: &SchemeId) -> Result<(), Refusal> {
-        let allowed = self
-            .catalogue()
-            .systems
-            .get(system)
-            .is_some_and(|s| s.schemes.contains(scheme));
-        let magic = self.shared.test_subjects && scheme.as_str() == TEST_SCHEME;
-        if allowed || magic {
+        if may_use_scheme(self.shared, self.catalogue(), system, scheme) {
             return Ok(());
         }
         let detail = "this system may not use that identifier scheme; use one that systems.toml lists for it";
@@ -249,4 +244,18 @@ impl Work<'_, '_> {
             .cloned()
             .unwrap_or_default()
     }
+}
+
+/// Whether a system may name people by a kind of identifier.
+pub(crate) fn may_use_scheme(
+    shared: &Shared,
+    catalogue: &Catalogue,
+    system: &SystemId,
+    scheme: &SchemeId,
+) -> bool {
+    let allowed = catalogue
+        .systems
+        .get(system)
+        .is_some_and(|s| s.schemes.contains(scheme));
+    allowed || shared.test_subjects && scheme.as_str() == TEST_SCHEME
 }

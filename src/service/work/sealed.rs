@@ -125,7 +125,7 @@ pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
     }
 }
 
-fn open_record(
+pub(crate) fn open_record(
     shared: &Shared,
     person: PersonId,
     keys: &PersonKeys,

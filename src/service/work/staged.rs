@@ -55,7 +55,13 @@ impl NodeSequence {
         Self { node, next: 0 }
     }
 
-    fn take(&mut self) -> u64 {
+    /// The name of the lane in the log.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// The next number.
+    pub(crate) fn take(&mut self) -> u64 {
         let taken = self.next;
         self.next += 1;
         taken

@@ -24,7 +24,7 @@ pub struct Api {
     pub service: Service,
     pub world: Arc<TurnedWorld>,
     pub token: String,
-    _storage: TestStorage,
+    storage: TestStorage,
 }
 
 /// What came back.
@@ -55,8 +55,13 @@ impl Api {
             service,
             world,
             token,
-            _storage: storage,
+            storage,
         }
+    }
+
+    /// Where its data is.
+    pub fn storage(&self) -> &TestStorage {
+        &self.storage
     }
 
     /// A request with the token of the CRM.
