@@ -12,8 +12,10 @@ use crate::service::access::issuer::IssuerSettings;
 use crate::telemetry::{self, Log};
 
 pub mod root_key;
+pub mod witnesses;
 
 pub use root_key::{RootKeyError, RootKeySource};
+pub use witnesses::Witnesses;
 
 /// Everything `akkoord serve` is told. Paths are relative to the folder of the configuration file.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -55,6 +57,9 @@ pub struct Config {
     /// Log lines.
     #[serde(default)]
     pub log: Log,
+    /// Organisations that cosign the audit logs.
+    #[serde(default, skip_serializing_if = "Witnesses::is_default")]
+    pub witnesses: Witnesses,
     /// Other issuers of tokens than Akkoord itself, one `[[issuer]]` each.
     #[serde(default, rename = "issuer", skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<IssuerSettings>,
@@ -336,6 +341,9 @@ impl Config {
         );
         for mistake in self.issuers.iter().filter_map(|issuer| issuer.check().err()) {
             wrong(true, "[[issuer]]", &mistake.to_string());
+        }
+        if let Err(what) = self.witnesses.plan() {
+            wrong(true, "[witnesses]", &what);
         }
         found
     }

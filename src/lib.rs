@@ -13,4 +13,5 @@ pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod witness;
 pub mod world;

@@ -30,6 +30,19 @@ pub async fn checkpoint(
     Ok(public(TEXT, A_SECOND, note))
 }
 
+/// The newest checkpoint that a witness has cosigned. Checkpoints are published first and cosigned seconds later, so it is
+/// a little older than the newest.
+#[get("/log/{name}/witnessed-checkpoint")]
+pub async fn witnessed(
+    request: HttpRequest,
+    name: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse, Problem> {
+    anonymous(&request)?;
+    let note = service.log_witnessed(known(&name)?).await?;
+    Ok(public(TEXT, A_SECOND, note))
+}
+
 /// The key that verifies checkpoints, as a line of `name+id+key`.
 #[get("/log/{name}/vkey")]
 pub async fn vkey(

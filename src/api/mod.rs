@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod page;
 pub mod people;
 pub mod preferences;
+pub mod proofs;
 pub mod purposes;
 pub mod reading;
 pub mod receipts;
@@ -43,7 +44,7 @@ pub fn face() -> Face {
 }
 
 /// Paths outside `/v1`.
-const OUTSIDE: [(&str, &[Method]); 12] = [
+const OUTSIDE: [(&str, &[Method]); 13] = [
     ("/u/{token}", &[Method::GET, Method::POST]),
     ("/docs", &[Method::GET]),
     ("/docs/{file}", &[Method::GET]),
@@ -54,6 +55,7 @@ const OUTSIDE: [(&str, &[Method]); 12] = [
     ("/.well-known/oauth-authorization-server", &[Method::GET]),
     ("/.well-known/jwks.json", &[Method::GET]),
     ("/log/{name}/checkpoint", &[Method::GET]),
+    ("/log/{name}/witnessed-checkpoint", &[Method::GET]),
     ("/log/{name}/vkey", &[Method::GET]),
     ("/log/{name}/tile/{tile}*", &[Method::GET]),
 ];
@@ -73,6 +75,7 @@ fn configure(config: &mut ServiceConfig) {
         .service(oauth::metadata)
         .service(oauth::keys)
         .service(log::checkpoint)
+        .service(log::witnessed)
         .service(log::vkey)
         .service(log::tile);
 }
@@ -82,6 +85,7 @@ fn v1(config: &mut DescribedConfig<'_>) {
     config
         .service(decisions::decide)
         .service(decision_batches::check)
+        .service(proofs::decision)
         .service(people::register)
         .service(people::look_up)
         .service(people::add_identifier)
@@ -94,6 +98,7 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(consents::history)
         .service(receipts::read)
         .service(receipts::check)
+        .service(proofs::receipt)
         .service(objections::make)
         .service(objections::lift)
         .service(restrictions::restrict)

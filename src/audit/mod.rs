@@ -4,6 +4,7 @@
 //!
 //! No input or output, no clock, no randomness: those come in as arguments.
 
+pub mod add_checkpoint;
 pub mod bulk;
 pub mod bundle;
 pub mod checkpoint;

@@ -28,6 +28,7 @@ mod embedded;
 mod keys;
 pub mod policy;
 mod serve;
+mod witness;
 
 /// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
 const EX_CONFIG: u8 = 78;
@@ -66,6 +67,9 @@ enum Command {
     /// Looks after the audit logs
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Watches the audit logs of another organisation
+    #[command(subcommand)]
+    Witness(witness::WitnessCommand),
     /// Prints the description of the API (OpenAPI 3.1, JSON)
     Openapi,
 }
@@ -156,6 +160,7 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Witness(command) => witness::run(command),
         Command::Openapi => {
             say(crate::api::openapi::text().trim_end());
             Ok(())

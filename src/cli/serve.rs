@@ -124,6 +124,7 @@ fn observed_options(
         queue: config.limits.queue,
         deadline: Duration::from_millis(config.limits.deadline_ms),
         checkpoints,
+        witnesses: config.witnesses.plan().map_err(Failure::Misconfigured)?,
     })
 }
 
@@ -174,7 +175,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The next of them.
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

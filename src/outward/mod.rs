@@ -2,3 +2,4 @@
 
 pub mod checkpoint_file;
 pub mod jwks;
+pub mod witness;

@@ -52,7 +52,9 @@ use self::once::Once;
 pub use self::readiness::Readiness;
 use self::refusal::Refusal;
 use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
-use self::sequence::{KeepCheckpoints, Pace, SequenceError, SequencerOptions, Sequencing};
+use self::sequence::{
+    KeepCheckpoints, Pace, SequenceError, SequencerOptions, Sequencing, WitnessPlan, Witnessing,
+};
 use self::shared::{Policies, Shared};
 use self::unsubscribe::{Link, Unsubscribe};
 use self::verbs::*;
@@ -89,6 +91,8 @@ pub struct ServiceOptions {
     /// Where the checkpoints of the audit logs are kept outside the database. Without it, a database that was rolled
     /// back is not recognised after a restart.
     pub checkpoints: Option<Arc<dyn KeepCheckpoints>>,
+    /// Who cosigns them.
+    pub witnesses: WitnessPlan,
 }
 
 /// Why a service does not start.
@@ -129,6 +133,7 @@ struct Inner {
     bulk: Pool,
     /// After the lanes, so that it is dropped after them.
     sequencing: Sequencing,
+    witnessing: Witnessing,
     readers: Semaphore,
     access: Arc<Access>,
     chores: Chores,
@@ -184,6 +189,9 @@ impl Service {
         });
         // Before the lanes: a database that was rolled back must not answer a single question.
         let sequencing = Sequencing::start(sequencer, &shared.standing, Pace::default())?;
+        let clock = Arc::clone(&shared.world);
+        let now = move || clock.now();
+        let witnessing = Witnessing::start(options.witnesses, &options.store, &shared.standing, now)?;
         let lane = |name| Lane::start(name, &shared, &options.store, options.queue, options.deadline);
         let checks = lane("checks")?;
         let changes = if options.store.is_postgres() {
@@ -202,6 +210,7 @@ impl Service {
             changes,
             bulk,
             sequencing,
+            witnessing,
             readers,
             access,
             chores,
@@ -217,6 +226,7 @@ impl Service {
         }
         self.0.bulk.stop();
         self.0.sequencing.stop();
+        self.0.witnessing.stop();
     }
 
     /// The catalogue in force.

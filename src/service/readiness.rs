@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Service;
 use super::lane::{Lane, SignOfLife};
 use super::refusal::Refusal;
+use super::sequence::WitnessSummary;
 
 /// Whether the service can do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Readiness {
     pub ready: bool,
     /// Part, whether it works, and a word about it.
     pub checks: Vec<(&'static str, bool, String)>,
+    /// How far the witnesses of the audit logs have come. The service does not wait for them.
+    pub witnesses: WitnessSummary,
 }
 
 /// How long a sign of life may take.
@@ -51,6 +54,7 @@ impl Service {
                     halted.unwrap_or_else(|| "leads to every checkpoint".to_owned()),
                 ),
             ],
+            witnesses: self.0.witnessing.summary(),
         }
     }
 

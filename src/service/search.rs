@@ -18,6 +18,7 @@ use crate::domain::decision::{Effect, ReasonCode};
 use crate::domain::ids::{OrganisationId, PurposeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::personal::Personal;
+use crate::policy::catalogue::Catalogue;
 use crate::store::{SearchFrom, StoreError, StoredBatch};
 
 /// How many batches are read at a time.
@@ -157,7 +158,7 @@ impl SearchEntries {
                 };
                 for (done, (offset, line)) in lines.iter().enumerate().rev().enumerate().skip(skip) {
                     let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-                    if self.wants(&leaf, of_bulk) && may_see(call, work, &leaf) {
+                    if self.wants(&leaf, of_bulk) && may_see(call, work.catalogue(), &leaf) {
                         items.push(found(&self.log, batch, offset, line, leaf));
                     }
                     looked += 1;
@@ -244,8 +245,8 @@ fn batch_of(leaf: &Leaf<'_>) -> Option<EntryId> {
 }
 
 /// A reader sees the entries of the libraries it works for, and those of no library if it works for all (R50).
-pub(super) fn may_see(call: &Call, work: &Work<'_, '_>, leaf: &Leaf<'_>) -> bool {
-    let Some(system) = work.catalogue().systems.get(&call.principal.system) else {
+pub(crate) fn may_see(call: &Call, catalogue: &Catalogue, leaf: &Leaf<'_>) -> bool {
+    let Some(system) = catalogue.systems.get(&call.principal.system) else {
         return false;
     };
     match leaf.organisation.as_ref().map(|word| word.as_str().parse()) {
@@ -356,7 +357,7 @@ impl Verb for SearchPerson {
             let offset = usize::try_from(entry.off).map_err(|_| StoreError::Corrupt)?;
             let line = lines.get(offset).ok_or(StoreError::Corrupt)?;
             let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-            if !may_see(call, work, &leaf) {
+            if !may_see(call, work.catalogue(), &leaf) {
                 continue;
             }
             let place = PrivatePlace {

@@ -80,6 +80,7 @@ pub(crate) fn house_with(files: &Files) -> House {
         queue: 1024,
         deadline: Duration::from_secs(10),
         checkpoints: None,
+        witnesses: crate::service::sequence::WitnessPlan::default(),
     })
     .unwrap();
     House {

@@ -249,10 +249,65 @@ impl Tx<'_> {
             .execute(connection)
         })
     }
+
+    /// Puts the lines of witnesses below a checkpoint, which may have been thinned out while they were asked.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn cosign_checkpoint(&mut self, row: &CheckpointRow) -> Result<(), StoreError> {
+        self.run(|connection| {
+            Statement::<_>::new(
+                "INSERT INTO audit_checkpoint (log_id, size, note, cosignatures, published_at) VALUES (?, ?, ?, ?, ?) \
+                 ON CONFLICT (log_id, size) DO UPDATE SET cosignatures = audit_checkpoint.cosignatures || \
+                 excluded.cosignatures",
+                (
+                    int(row.log_id).into_sql::<BigInt>(),
+                    int(row.size).into_sql::<BigInt>(),
+                    row.note.as_str().into_sql::<Text>(),
+                    row.cosignatures.as_str().into_sql::<Text>(),
+                    row.published_at.micros().into_sql::<BigInt>(),
+                ),
+            )
+            .execute(connection)
+            .map(|_| ())
+        })
+    }
+
+    /// Removes cosigned checkpoints below a size that were published since an instant: of each hour one is left.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn thin_cosigned(&mut self, log_id: u64, below: u64, since: Moment) -> Result<usize, StoreError> {
+        self.run(|connection| {
+            diesel::delete(
+                audit_checkpoint::table
+                    .filter(audit_checkpoint::log_id.eq(int(log_id)))
+                    .filter(audit_checkpoint::size.lt(int(below)))
+                    .filter(audit_checkpoint::published_at.ge(since.micros())),
+            )
+            .execute(connection)
+        })
+    }
 }
 
 /// Reading.
 impl Tx<'_> {
+    /// The largest checkpoint that a witness has cosigned.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn newest_cosigned(&mut self, log_id: u64) -> Result<Option<CheckpointRow>, StoreError> {
+        self.run(|connection| {
+            audit_checkpoint::table
+                .filter(audit_checkpoint::log_id.eq(int(log_id)))
+                .filter(audit_checkpoint::cosignatures.ne(""))
+                .order(audit_checkpoint::size.desc())
+                .select(audit_checkpoint::all_columns)
+                .first(connection)
+                .optional()
+        })
+    }
+
     /// The checkpoint in force: the largest.
     ///
     /// # Errors

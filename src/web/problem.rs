@@ -315,6 +315,13 @@ impl Problem {
         self
     }
 
+    /// The same, and it may be good after some seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.header = Some(Header::RetryAfter(seconds));
+        self
+    }
+
     /// The same, and the connection is closed after the answer: the rest of the body is not worth waiting for.
     #[must_use]
     pub const fn closing(mut self) -> Self {

@@ -211,7 +211,12 @@ async fn ready(service: Data<Service>, site: Data<Site>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable()
     };
-    response.json(json!({"ready": ready, "checks": checks}))
+    let witnesses = readiness.witnesses;
+    let witnesses = json!({
+        "known": witnesses.known, "cosigned": witnesses.cosigned, "quorum": witnesses.quorum,
+        "quorumMet": witnesses.is_met(),
+    });
+    response.json(json!({"ready": ready, "checks": checks, "witnesses": witnesses}))
 }
 
 async fn metrics(site: Data<Site>) -> HttpResponse {

@@ -3,6 +3,7 @@
 //! never say is checked besides.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use akkoord::api;
 use akkoord::service::Service;
@@ -35,7 +36,7 @@ limits = { per_second = 500, burst = 1000 }
 "#;
 
 /// Operations outside the document, with the scope they need; none when they are for everybody.
-const OUTSIDE: [(&str, Option<Scope>); 13] = [
+const OUTSIDE: [(&str, Option<Scope>); 14] = [
     ("GET /u/{token}", None),
     ("POST /u/{token}", None),
     ("GET /docs", None),
@@ -47,6 +48,7 @@ const OUTSIDE: [(&str, Option<Scope>); 13] = [
     ("GET /.well-known/oauth-authorization-server", None),
     ("GET /.well-known/jwks.json", None),
     ("GET /log/{name}/checkpoint", None),
+    ("GET /log/{name}/witnessed-checkpoint", None),
     ("GET /log/{name}/vkey", None),
     ("GET /log/{name}/tile/{tile}*", None),
 ];
@@ -98,6 +100,7 @@ struct Case {
     theirs: People,
     identifier: String,
     receipt: Value,
+    decision: String,
     unsubscribe: String,
     notice: u32,
 }
@@ -237,6 +240,7 @@ impl House {
             theirs,
             identifier,
             receipt,
+            decision: decision["decisionId"].as_str().unwrap().to_owned(),
             notice,
         };
         self.before(operation, &case).await;
@@ -282,7 +286,15 @@ impl House {
         };
         let (path, body) = request(operation, case, role)?;
         let (method, _) = operation.split_once(' ').unwrap();
-        Some(self.send(token.as_deref(), method, &path, &body).await)
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let answer = self.send(token.as_deref(), method, &path, &body).await;
+            // What has no proof yet has one soon.
+            if answer.status != 404 || answer.header("retry-after").is_none() || Instant::now() > until {
+                return Some(answer);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 
@@ -422,6 +434,22 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
             };
             (format!("/v1/receipts/{id}"), Body::None)
         }
+        "GET /v1/receipts/{receiptId}/proof" => {
+            let id = if foreign {
+                "00000000000000000000000000000000"
+            } else {
+                case.receipt["receiptId"].as_str()?
+            };
+            (format!("/v1/receipts/{id}/proof"), Body::None)
+        }
+        "GET /v1/decisions/{decisionId}/proof" => {
+            let id = if foreign {
+                "00000000000000000000000000000000"
+            } else {
+                &case.decision
+            };
+            (format!("/v1/decisions/{id}/proof"), Body::None)
+        }
         "POST /v1/receipt-verifications" => {
             return names_nobody("/v1/receipt-verifications", Body::Json(case.receipt.clone()));
         }
@@ -464,6 +492,10 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         | "GET /.well-known/oauth-authorization-server"
         | "GET /.well-known/jwks.json" => return names_nobody(operation.strip_prefix("GET ")?, Body::None),
         "GET /log/{name}/checkpoint" => return names_nobody("/log/consent/checkpoint", Body::None),
+        // Nobody witnesses this log.
+        "GET /log/{name}/witnessed-checkpoint" => {
+            return names_nobody("/log/consent/witnessed-checkpoint", Body::None);
+        }
         "GET /log/{name}/vkey" => return names_nobody("/log/consent/vkey", Body::None),
         "GET /log/{name}/tile/{tile}*" => return names_nobody("/log/consent/tile/0/000", Body::None),
         // A token does not buy a token: the client must prove itself.

@@ -94,3 +94,5 @@ mod store_transactions;
 mod test_subjects;
 #[cfg(test)]
 mod upkeep;
+#[cfg(test)]
+mod witnesses;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -63,6 +63,16 @@ impl Driver {
         self.driven.insert(operation);
         self.sent.push(Sent { method, path, body });
         answer.json()
+    }
+
+    /// Gets the proof of an entry, which exists about a second after the entry.
+    async fn prove(&mut self, operation: &'static str, path: String) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.client.get(&path).await.status != 200 {
+            assert!(Instant::now() < until, "{operation}: no proof");
+            tokio::time::sleep(Duration::from_millis(50)).await; // as `Retry-After` asks, and less
+        }
+        self.driven.insert(operation);
     }
 
     /// Does something that may fail; an error is kept.
@@ -194,6 +204,13 @@ async fn live(driver: &mut Driver) {
         .drive("decide", "POST", "/v1/decisions", Some(ask.clone()))
         .await;
     assert_eq!(permit["decision"], "permit", "{permit}");
+    let decision = permit["decisionId"].as_str().unwrap();
+    driver
+        .prove("proveDecision", format!("/v1/decisions/{decision}/proof"))
+        .await;
+    driver
+        .prove("proveReceipt", format!("/v1/receipts/{receipt_id}/proof"))
+        .await;
     let unsubscribe = permit["obligations"][0]["url"].as_str().unwrap();
     let unsubscribe = unsubscribe.split_once("/u/").unwrap().1.to_owned();
     let mut unknown = ask.clone();

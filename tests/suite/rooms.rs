@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::support::source::{Token, rust_files, starts, tokens};
 
 /// From the foundation up; rooms with the same height may not use each other.
-const ROOMS: [(&str, u8); 15] = [
+const ROOMS: [(&str, u8); 16] = [
     ("domain", 0),
     ("world", 1),
     ("policy", 2),
@@ -19,6 +19,7 @@ const ROOMS: [(&str, u8); 15] = [
     ("api", 9),
     ("portal", 9),
     ("officer", 9),
+    ("witness", 9),
     ("telemetry", 9),
     ("config", 10),
     ("cli", 11),

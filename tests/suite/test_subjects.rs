@@ -45,6 +45,7 @@ fn service(storage: &TestStorage, world: &Arc<TurnedWorld>, test_subjects: bool)
         queue: 4_096,
         deadline: Duration::from_secs(20),
         checkpoints: None,
+        witnesses: akkoord::service::sequence::WitnessPlan::default(),
     })
     .unwrap()
 }

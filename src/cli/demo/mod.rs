@@ -92,6 +92,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
             queue,
             deadline: Duration::from_secs(deadline),
             checkpoints: Some(Arc::clone(&checkpoints)),
+            witnesses: crate::service::sequence::WitnessPlan::default(),
         };
         if !home.is_complete() {
             let now = RealWorld.now();

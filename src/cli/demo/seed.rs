@@ -388,6 +388,7 @@ mod tests {
             queue: 4_096,
             deadline: Duration::from_secs(60),
             checkpoints: None,
+            witnesses: crate::service::sequence::WitnessPlan::default(),
         })
         .unwrap();
         let catalogue = service.catalogue();

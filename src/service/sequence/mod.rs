@@ -20,6 +20,7 @@ mod reopen;
 mod runner;
 mod sequencer;
 mod tree;
+mod witnessing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub use self::reopen::{Reopen, Reopened, reopen};
 pub use self::runner::SequenceFigures;
 pub(crate) use self::runner::{Sequencing, Standing, prepare};
 pub use self::sequencer::{Passed, Published, Sequencer, SequencerOptions};
+pub(crate) use self::witnessing::Witnessing;
+pub use self::witnessing::{AskWitness, WitnessAnswer, WitnessFuture, WitnessPlan, WitnessSummary};
 use crate::crypto::SigningKey;
 use crate::crypto::note::NoteError;
 use crate::store::StoreError;

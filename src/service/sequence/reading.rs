@@ -12,6 +12,7 @@ use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::keys::LOGS;
 use crate::service::refusal::Refusal;
+use crate::service::search;
 use crate::service::work::{Log, dated};
 use crate::store::{CheckpointRow, HeadRow, LogRow, LogState, StoreError, Tx};
 
@@ -72,6 +73,17 @@ impl Service {
         .await
     }
 
+    /// The newest checkpoint of a log that a witness has cosigned, with its lines.
+    pub async fn log_witnessed(&self, name: LogName) -> Result<String, Refusal> {
+        self.read_logs(move |tx| {
+            let Some(row) = name.find(tx.audit_logs()?) else {
+                return Ok(None);
+            };
+            Ok(tx.newest_cosigned(row.id)?.map(|newest| text(&newest)))
+        })
+        .await
+    }
+
     /// The key with which a log's checkpoints are verified.
     pub async fn log_vkey(&self, name: LogName) -> Result<String, Refusal> {
         self.read_logs(move |tx| Ok(name.find(tx.audit_logs()?).map(|row| row.vkey)))
@@ -125,8 +137,10 @@ impl Service {
             return Ok(None);
         };
         let leaf = Leaf::parse(&proved.line).map_err(|_| Refusal::Unavailable)?;
-        // Somebody else's decision is as if it were not there (R64).
-        if auditor || leaf.system.as_str() == call.principal.system.as_str() {
+        // Somebody else's decision is as if it were not there (R64); so is one for a library that the reader does not
+        // work for.
+        let own = leaf.system.as_str() == call.principal.system.as_str();
+        if own || (auditor && search::may_see(call, &self.catalogue(), &leaf)) {
             Ok(Some(proved))
         } else {
             Err(Refusal::NotFound)
@@ -178,10 +192,13 @@ fn prove(tx: &mut Tx<'_>, log: &str, id: EntryId) -> Result<Option<Option<Proved
             return Ok(Some(None));
         };
         let index = place.start_index + offset;
-        let Some(newest) = tx
-            .newest_checkpoint(place.log_id)?
-            .filter(|newest| index < newest.size)
-        else {
+        // One that a witness has cosigned is worth more than one that is newer.
+        let covers = |newest: &CheckpointRow| index < newest.size;
+        let cosigned = tx.newest_cosigned(place.log_id)?.filter(covers);
+        let Some(newest) = (match cosigned {
+            Some(cosigned) => Some(cosigned),
+            None => tx.newest_checkpoint(place.log_id)?.filter(covers),
+        }) else {
             return Ok(Some(None));
         };
         let head = tx.audit_head(place.log_id)?.ok_or(StoreError::Corrupt)?;

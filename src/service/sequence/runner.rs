@@ -37,6 +37,11 @@ impl Standing {
         self.halted.load(Ordering::Acquire)
     }
 
+    /// Whether this node leads.
+    pub(crate) fn leads(&self) -> bool {
+        self.figures.leading.load(Ordering::Relaxed)
+    }
+
     /// Why, in a sentence.
     pub(crate) fn why_halted(&self) -> Option<String> {
         let why = self.why.read().unwrap_or_else(PoisonError::into_inner);

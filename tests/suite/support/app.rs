@@ -68,6 +68,7 @@ pub fn service(url: &str, world: Arc<dyn World>, setup: &Setup) -> Service {
         queue: setup.queue,
         deadline: setup.deadline,
         checkpoints: None,
+        witnesses: akkoord::service::sequence::WitnessPlan::default(),
     };
     let access = AccessOptions {
         token_lifetime: 3_600, // longer than any test, so that none breaks on a slow machine

@@ -80,5 +80,6 @@ fn options_of(storage: &TestStorage, world: &Arc<TurnedWorld>, name: &str, files
         queue: 1024,
         deadline: Duration::from_secs(10),
         checkpoints: Some(Arc::new(checkpoints(storage, name))),
+        witnesses: akkoord::service::sequence::WitnessPlan::default(),
     }
 }

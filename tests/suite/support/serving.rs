@@ -70,6 +70,12 @@ impl Installation {
         free
     }
 
+    /// Adds tables to the configuration.
+    pub fn configure(&mut self, tables: &str) {
+        let text = std::fs::read_to_string(&self.configuration).unwrap();
+        std::fs::write(&self.configuration, format!("{text}{tables}")).unwrap();
+    }
+
     /// Starts the program and waits until it listens.
     pub fn start(&self) -> Serving {
         let mut program = Running::start(akkoord(&[
