@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::world::{RealWorld, World};
 
 /// The fields that are printed; units are in their names. A test compares this list with the source.
-pub const FIELDS: [&str; 52] = [
+pub const FIELDS: [&str; 53] = [
     "address",
     "alarm",
     "attempt",
@@ -69,6 +69,7 @@ pub const FIELDS: [&str; 52] = [
     "tree_size",
     "version",
     "waited_ms",
+    "witness",
     "written",
 ];
 

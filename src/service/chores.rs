@@ -74,7 +74,7 @@ impl Chore {
             }
             Err(error) => {
                 self.figures.failures.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(alarm = "chore-failed", kind = self.figures.name, error = %error, "tried again at its next time");
+                tracing::warn!(alarm = "chore-failed", job = self.figures.name, error = %error, "tried again at its next time");
             }
         }
     }

@@ -156,7 +156,7 @@ impl Keyring {
         let before = self.signing();
         if before.current().public() != signing.current().public() {
             tracing::info!(
-                key_id = signing.current().public().thumbprint(),
+                kid = signing.current().public().thumbprint(),
                 "another key signs from here on"
             );
         }

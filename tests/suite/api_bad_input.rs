@@ -282,10 +282,10 @@ async fn paths_and_methods_that_do_not_exist_are_said_so() {
     }
     for (method, path, allow) in [
         ("GET", "/v1/decisions", "POST"),
-        ("DELETE", "/v1/people/x/preferences", "GET, PUT"),
+        ("DELETE", "/v1/people/x/preferences", "GET, HEAD, PUT"),
         ("TRACE", "/v1/decisions", "POST"),
-        ("OPTIONS", "/u/x", "GET, POST"),
-        ("POST", "/readyz", "GET"),
+        ("OPTIONS", "/u/x", "GET, HEAD, POST"),
+        ("POST", "/readyz", "GET, HEAD"),
     ] {
         let answer = api.send(method, path, &[], "").await;
         refused(&answer, 405, "method-not-allowed", &[]);
