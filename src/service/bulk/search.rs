@@ -75,7 +75,7 @@ fn item(
     let offset = usize::try_from(row.off).map_err(|_| StoreError::Corrupt)?;
     let line = lines.get(offset).ok_or(StoreError::Corrupt)?;
     let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-    if !may_see(call, work, &leaf) {
+    if !may_see(call, work.catalogue(), &leaf) {
         return Ok(None);
     }
     let private = if asked.open {
