@@ -28,22 +28,22 @@ const MOST: usize = 100;
 
 /// One question.
 #[derive(Debug, Deserialize)]
-struct Evaluation {
-    subject: Entity,
-    action: ActionBody,
-    resource: Entity,
-    context: Option<Context>,
+pub(super) struct Evaluation {
+    pub(super) subject: Entity,
+    pub(super) action: ActionBody,
+    pub(super) resource: Entity,
+    pub(super) context: Option<Context>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Entity {
+pub(super) struct Entity {
     #[serde(rename = "type")]
-    kind: String,
-    id: String,
+    pub(super) kind: String,
+    pub(super) id: String,
 }
 
 #[derive(Debug, Deserialize)]
-struct ActionBody {
+pub(super) struct ActionBody {
     name: String,
     properties: Option<Properties>,
 }
@@ -58,7 +58,7 @@ struct Properties {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Context {
+pub(super) struct Context {
     organisation: Option<String>,
     reference: Option<String>,
 }
@@ -91,7 +91,7 @@ pub async fn evaluate_one(
     service: Data<Service>,
 ) -> Result<HttpResponse, Problem> {
     let (call, body) = allowed(asked)?;
-    let answer = evaluate(&call, &body, &service, service.public_base()).await?;
+    let answer = evaluate_body(&call, &body, &service).await?;
     Ok(respond(&request, &answer))
 }
 
@@ -105,7 +105,7 @@ pub async fn evaluate_many(
     let (call, body) = allowed(asked)?;
     let batch: Evaluations = json::from_value(&body)?;
     let Some(items) = batch.evaluations.filter(|items| !items.is_empty()) else {
-        let answer = evaluate(&call, &body, &service, service.public_base()).await?;
+        let answer = evaluate_body(&call, &body, &service).await?;
         return Ok(respond(&request, &answer));
     };
     if items.len() > MOST {
@@ -121,15 +121,13 @@ pub async fn evaluate_many(
     let mut answers = Vec::new();
     if semantic == Semantic::ExecuteAll {
         // All at once: the service commits them together.
-        let all = whole
-            .iter()
-            .map(|item| evaluate(&call, item, &service, service.public_base()));
+        let all = whole.iter().map(|item| evaluate_body(&call, item, &service));
         for outcome in join_all(all).await {
             answers.push(item_answer(outcome)?);
         }
     } else {
         for item in &whole {
-            let answer = item_answer(evaluate(&call, item, &service, service.public_base()).await)?;
+            let answer = item_answer(evaluate_body(&call, item, &service).await)?;
             let permitted = answer.get("decision") == Some(&Value::Bool(true));
             answers.push(answer);
             if permitted == (semantic == Semantic::PermitOnFirstPermit) {
@@ -151,11 +149,13 @@ pub async fn configure_client(request: HttpRequest, service: Data<Service>) -> R
             "policy_decision_point": base,
             "access_evaluation_endpoint": format!("{base}/access/v1/evaluation"),
             "access_evaluations_endpoint": format!("{base}/access/v1/evaluations"),
+            "search_subject_endpoint": format!("{base}/access/v1/search/subject"),
+            "search_action_endpoint": format!("{base}/access/v1/search/action"),
         })))
 }
 
 /// The call and the body; what is 415 elsewhere is 400 here, as the conformance suite asks.
-fn allowed(asked: Result<Asked<Value>, Problem>) -> Result<(Call, Value), Problem> {
+pub(super) fn allowed(asked: Result<Asked<Value>, Problem>) -> Result<(Call, Value), Problem> {
     let asked = asked.map_err(|problem| match problem.kind() {
         Kind::UnsupportedMediaType => {
             Problem::new(Kind::InvalidInput).saying("Send the body as `application/json`.")
@@ -165,7 +165,7 @@ fn allowed(asked: Result<Asked<Value>, Problem>) -> Result<(Call, Value), Proble
     asked.allow(Scope::DecisionsCheck)
 }
 
-fn respond(request: &HttpRequest, answer: &Value) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, answer: &Value) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     let id: Option<&HeaderValue> = request.headers().get(&REQUEST_ID).filter(|id| id.len() <= 200);
     if let Some(id) = id {
@@ -209,8 +209,12 @@ fn item_answer(outcome: Result<Value, Problem>) -> Result<Value, Problem> {
     }
 }
 
-async fn evaluate(call: &Call, body: &Value, service: &Service, base: &str) -> Result<Value, Problem> {
-    let evaluation: Evaluation = json::from_value(body)?;
+pub(super) async fn evaluate(
+    call: &Call,
+    evaluation: Evaluation,
+    service: &Service,
+    base: &str,
+) -> Result<Value, Problem> {
     let asks_itself =
         evaluation.subject.kind == "system" && evaluation.subject.id == call.principal.system.as_str();
     if !asks_itself {
@@ -228,6 +232,10 @@ async fn evaluate(call: &Call, body: &Value, service: &Service, base: &str) -> R
     };
     let permitted = decided.verdict.effect == Effect::Permit;
     Ok(json!({"decision": permitted, "context": Decision::of(&decided, call.language, base)}))
+}
+
+async fn evaluate_body(call: &Call, body: &Value, service: &Service) -> Result<Value, Problem> {
+    evaluate(call, json::from_value(body)?, service, service.public_base()).await
 }
 
 /// A deny that needs no look at anybody's data.
@@ -268,7 +276,7 @@ fn question(evaluation: Evaluation) -> Result<DecisionRequest, Problem> {
 }
 
 /// Pointers of a decision request as pointers of an evaluation.
-fn in_our_words(problem: Problem) -> Problem {
+pub(super) fn in_our_words(problem: Problem) -> Problem {
     let errors = problem.errors().iter().map(|error| {
         let (from, to) = [
             ("/person/personId", "/resource/id"),

@@ -2,6 +2,7 @@
 
 pub mod audit_entries;
 pub mod authzen;
+pub mod authzen_search;
 pub mod consents;
 pub mod decision_batches;
 pub mod decisions;
@@ -44,12 +45,15 @@ pub fn face() -> Face {
 }
 
 /// Paths outside `/v1`.
-const OUTSIDE: [(&str, &[Method]); 13] = [
+const OUTSIDE: [(&str, &[Method]); 16] = [
     ("/u/{token}", &[Method::GET, Method::POST]),
     ("/docs", &[Method::GET]),
     ("/docs/{file}", &[Method::GET]),
     ("/access/v1/evaluation", &[Method::POST]),
     ("/access/v1/evaluations", &[Method::POST]),
+    ("/access/v1/search/subject", &[Method::POST]),
+    ("/access/v1/search/action", &[Method::POST]),
+    ("/access/v1/search/resource", &[Method::POST]),
     ("/.well-known/authzen-configuration", &[Method::GET]),
     ("/oauth2/token", &[Method::POST]),
     ("/.well-known/oauth-authorization-server", &[Method::GET]),
@@ -70,6 +74,9 @@ fn configure(config: &mut ServiceConfig) {
         .service(docs::file)
         .service(authzen::evaluate_one)
         .service(authzen::evaluate_many)
+        .service(authzen_search::subjects)
+        .service(authzen_search::actions)
+        .service(authzen_search::resources)
         .service(authzen::configure_client)
         .service(oauth::token)
         .service(oauth::metadata)

@@ -11,6 +11,7 @@ mod lanes;
 pub mod language;
 pub mod limit;
 pub mod metrics;
+pub mod pdf;
 pub mod problem;
 pub mod query;
 pub mod server;

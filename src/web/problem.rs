@@ -59,6 +59,7 @@ pub enum Kind {
     IdempotencyKeyReused,
     TooManyRequests,
     Internal,
+    NotOffered,
     Busy,
     Unavailable,
 }
@@ -83,6 +84,7 @@ impl Kind {
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::TooManyRequests => "too-many-requests",
             Self::Internal => "internal",
+            Self::NotOffered => "not-offered",
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
         }
@@ -107,6 +109,7 @@ impl Kind {
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NotOffered => StatusCode::NOT_IMPLEMENTED,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -129,6 +132,7 @@ impl Kind {
             Self::IdempotencyKeyReused => "The Idempotency-Key was used for another request",
             Self::TooManyRequests => "Too many requests",
             Self::Internal => "Something went wrong here",
+            Self::NotOffered => "This is not offered",
             Self::Busy => "The service is busy",
             Self::Unavailable => "The service cannot record this now",
         }
@@ -176,6 +180,7 @@ impl Kind {
             Self::Internal => {
                 "Nothing was permitted. Try again; tell us the trace id of the header `traceparent`."
             }
+            Self::NotOffered => "The service does not do this.",
             Self::Busy => {
                 "There is more work than the service can take. Nothing was recorded. Try again after `Retry-After` \
                  seconds."

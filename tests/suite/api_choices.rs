@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::http::{Api, send};
 use crate::support::store::NOW;
 
-const LINDE: &str = "bibliotheek-de-linde";
+pub const LINDE: &str = "bibliotheek-de-linde";
 
 fn registration(number: &str) -> Value {
     json!({"organisation": LINDE, "identifiers": [{"scheme": "member-number", "value": number}],
@@ -17,14 +17,14 @@ fn question(number: &str) -> Value {
            "action": "contact", "channel": "email", "dataScopes": ["email", "identity"], "reference": "campaign-1"})
 }
 
-async fn yes(api: &Api, number: &str) -> Value {
+pub async fn yes(api: &Api, number: &str) -> Value {
     let version = api.service.catalogue().purposes["newsletter"].purpose.version;
     json!({"person": {"scheme": "member-number", "value": number}, "organisation": LINDE, "purpose": "newsletter",
            "status": "given", "noticeVersion": version, "language": "nl", "indicationMethod": "web-form",
            "actor": {"type": "self"}, "evidence": {"form": "A-17"}})
 }
 
-async fn registered(api: &Api, number: &str) -> String {
+pub async fn registered(api: &Api, number: &str) -> String {
     let answer = api.post("/v1/people", &registration(number)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.json()["personId"].as_str().unwrap().to_owned()
@@ -146,7 +146,8 @@ both_engines! {
         assert!(text.body.contains("Keuze: Ja"), "{}", text.body);
         let html = form("text/html").await;
         assert!(html.body.contains("<dt>Keuze</dt><dd>Ja</dd>"));
-        assert_eq!(form("application/pdf").await.status, 406);
+        assert!(form("application/pdf").await.body.contains("(Bewijs van je keuze) Tj"));
+        assert_eq!(form("image/png").await.status, 406);
         let kantara = api.get(&format!("{path}?profile=kantara-1.1")).await.json();
         assert_eq!((&kantara["version"], kantara["consentReceiptID"].as_str()),
                    (&json!("KI-CR-v1.1.0"), receipt["receiptId"].as_str()));

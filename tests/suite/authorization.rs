@@ -36,13 +36,16 @@ limits = { per_second = 500, burst = 1000 }
 "#;
 
 /// Operations outside the document, with the scope they need; none when they are for everybody.
-const OUTSIDE: [(&str, Option<Scope>); 14] = [
+const OUTSIDE: [(&str, Option<Scope>); 17] = [
     ("GET /u/{token}", None),
     ("POST /u/{token}", None),
     ("GET /docs", None),
     ("GET /docs/{file}", None),
     ("POST /access/v1/evaluation", Some(Scope::DecisionsCheck)),
     ("POST /access/v1/evaluations", Some(Scope::DecisionsCheck)),
+    ("POST /access/v1/search/subject", Some(Scope::DecisionsCheck)),
+    ("POST /access/v1/search/action", Some(Scope::DecisionsCheck)),
+    ("POST /access/v1/search/resource", Some(Scope::DecisionsCheck)),
     ("GET /.well-known/authzen-configuration", None),
     ("POST /oauth2/token", None),
     ("GET /.well-known/oauth-authorization-server", None),
@@ -488,6 +491,18 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
             "/access/v1/evaluations".to_owned(),
             Body::Json(json!({ "evaluations": [evaluation(other)] })),
         ),
+        "POST /access/v1/search/subject" => (
+            "/access/v1/search/subject".to_owned(),
+            Body::Json(evaluation(other)),
+        ),
+        "POST /access/v1/search/action" => (
+            "/access/v1/search/action".to_owned(),
+            Body::Json(evaluation(other)),
+        ),
+        // It lists nobody, whoever asks.
+        "POST /access/v1/search/resource" => {
+            return names_nobody("/access/v1/search/resource", Body::Json(evaluation(other)));
+        }
         "GET /.well-known/authzen-configuration"
         | "GET /.well-known/oauth-authorization-server"
         | "GET /.well-known/jwks.json" => return names_nobody(operation.strip_prefix("GET ")?, Body::None),
@@ -553,7 +568,9 @@ fn cell(answer: &Answer) -> String {
             let body = answer.json();
             let evaluated = body["evaluations"][0]["decision"]
                 .as_bool()
-                .or(body["decision"].as_bool());
+                .or(body["decision"].as_bool())
+                // A search that finds nothing.
+                .or(body["results"].as_array().map(|results| !results.is_empty()));
             let word = match (
                 body["reasons"][0]["code"].as_str(),
                 evaluated,
@@ -597,6 +614,7 @@ fn check(operation: &str, scope: Option<Scope>, cells: &[String]) {
         "POST /oauth2/token",
         "GET /log/{name}/tile/{tile}*",
         "GET /log/{name}/witnessed-checkpoint",
+        "POST /access/v1/search/resource",
     ]
     .contains(&operation);
     assert!(right.starts_with('2') || nothing_there, "{operation}: {right}");

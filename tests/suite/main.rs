@@ -23,6 +23,8 @@ mod api_document;
 #[cfg(test)]
 mod authorization;
 #[cfg(test)]
+mod authzen_search;
+#[cfg(test)]
 mod bulk_http;
 #[cfg(test)]
 mod bulk_same;

@@ -23,6 +23,7 @@ use crate::service::refusal::Invalid;
 use crate::service::verbs::{FetchReceipt, Receipt};
 use crate::web::asked::Asked;
 use crate::web::auth::Caller;
+use crate::web::pdf::PDF;
 use crate::web::problem::{Kind, Problem};
 use crate::web::query::Query;
 
@@ -33,13 +34,15 @@ enum Form {
     JsonLd,
     Html,
     Text,
+    Pdf,
 }
 
-const FORMS: [(&str, Form); 4] = [
+const FORMS: [(&str, Form); 5] = [
     ("application/json", Form::Json),
     ("application/ld+json", Form::JsonLd),
     ("text/html", Form::Html),
     ("text/plain", Form::Text),
+    (PDF, Form::Pdf),
 ];
 
 /// In which profile.
@@ -57,15 +60,15 @@ pub struct ReceiptQuery {
 /// (members sorted by name, no spaces), and verify the Ed25519 signature `signature.value` (base64url) over those bytes
 /// with the key `signature.keyId` of `/.well-known/jwks.json`. Or let `POST /v1/receipt-verifications` do it.
 ///
-/// As `application/ld+json` it is a receipt of ISO/IEC TS 27560 in the Data Privacy Vocabulary 2.3. As `text/html` and
-/// `text/plain` it is for people.
+/// As `application/ld+json` it is a receipt of ISO/IEC TS 27560 in the Data Privacy Vocabulary 2.3. As `text/html`,
+/// `text/plain` and `application/pdf` it is for people.
 #[utoipa::path(
     tag = "Receipts", operation_id = "readReceipt",
     params(("receiptId" = String, Path, description = "The receipt"), ReceiptQuery),
     responses(
         (status = 200, description = "The receipt", content(
             (ReceiptDocument = "application/json"), (Object = "application/ld+json"), (String = "text/html"),
-            (String = "text/plain"),
+            (String = "text/plain"), (String = "application/pdf"),
         )),
         (status = 404, description = "No such receipt for this caller"),
         (status = 406, description = "No such form"),
@@ -107,6 +110,10 @@ pub async fn read(
             .content_type("text/plain; charset=utf-8")
             .insert_header((CONTENT_LANGUAGE, call.language.as_str()))
             .body(readable::text(&facts, call.language)),
+        Form::Pdf => HttpResponse::Ok()
+            .content_type(PDF)
+            .insert_header((CONTENT_LANGUAGE, call.language.as_str()))
+            .body(readable::pdf(&facts, call.language)),
     })
 }
 
@@ -252,8 +259,9 @@ mod tests {
             ),
             ("text/*;q=0.5, application/json;q=0.4", Some(Form::Html)),
             ("text/*, text/html;q=0", Some(Form::Text)),
-            ("application/pdf", None),
-            ("application/pdf, */*;q=0.1", Some(Form::Json)),
+            ("application/pdf", Some(Form::Pdf)),
+            ("application/pdf, */*;q=0.1", Some(Form::Pdf)),
+            ("image/png", None),
             ("", None),
         ] {
             assert_eq!(form(accept), expected, "{accept}");

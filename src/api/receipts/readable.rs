@@ -1,4 +1,4 @@
-//! A receipt for people: a page and a plain text that say the same.
+//! A receipt for people: a page, a plain text and a document to print that say the same.
 
 use super::super::page::{Page, escape};
 use super::Facts;
@@ -6,6 +6,7 @@ use crate::domain::consent::ConsentStatus;
 use crate::domain::event::ActorKind;
 use crate::domain::preference::Language;
 use crate::policy::explain::long_date;
+use crate::web::pdf::Document;
 
 /// One line of a receipt: what, and its value.
 type Line = (&'static str, String);
@@ -131,4 +132,34 @@ pub(super) fn html(facts: &Facts<'_>, language: Language) -> Page {
         title: title(language).to_owned(),
         body: format!("<h1>{}</h1>\n<dl>\n{rows}</dl>", title(language)),
     }
+}
+
+pub(super) fn pdf(facts: &Facts<'_>, language: Language) -> Vec<u8> {
+    let mut document = Document::new(title(language), language);
+    for (what, value) in lines(facts, language) {
+        document.row(what, &value);
+    }
+    let receipt = facts.receipt;
+    let (heading, text) = match language {
+        Language::Nl => (
+            "Controleren",
+            format!(
+                "De bibliotheek kan met dit nummer een ondertekend bewijs geven ({}/v1/receipts/{}). Deze keuze staat in \
+                 het controlelogboek onder de code hieronder.",
+                facts.base, receipt.id
+            ),
+        ),
+        Language::En => (
+            "Checking",
+            format!(
+                "With this number the library can give a signed proof ({}/v1/receipts/{}). This choice stands in the \
+                 audit log under the code below.",
+                facts.base, receipt.id
+            ),
+        ),
+    };
+    document.heading(heading);
+    document.paragraph(&text);
+    document.paragraph(&receipt.leaf_hash);
+    document.finish()
 }

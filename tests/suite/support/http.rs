@@ -170,7 +170,7 @@ pub async fn answer(stream: &mut TcpStream) -> Option<Answer> {
     while let Ok(read @ 1..) = stream.read(&mut chunk).await {
         bytes.extend_from_slice(&chunk[..read]);
     }
-    let text = String::from_utf8(bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.lines();
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
