@@ -1,6 +1,7 @@
 //! The face for systems: `/v1` as `openapi/v1.json` describes it, AuthZEN, unsubscribe links and the documentation.
 
 pub mod audit_entries;
+pub mod audit_exports;
 pub mod authzen;
 pub mod authzen_search;
 pub mod consents;
@@ -117,5 +118,7 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(purposes::read_version)
         .service(purposes::read_notice)
         .service(audit_entries::search)
+        .service(audit_exports::ask)
+        .service(audit_exports::fetch)
         .service(docs::document);
 }

@@ -8,6 +8,7 @@ use crate::domain::decision::{CustomerFact, Effect, ReasonCode};
 use crate::domain::event::ActorKind;
 use crate::domain::person::{GuardianVerification, MembershipKind};
 use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
+use crate::service::exports::ExportFormat;
 
 macro_rules! words_schema {
     ($($name:ident: $type:ident, $text:literal;)+) => {$(
@@ -28,6 +29,8 @@ words_schema! {
     indication_method: IndicationMethod, "How somebody let it be known.";
     actor_kind: ActorKind, "Who speaks.";
     membership_kind: MembershipKind, "What kind of member somebody is.";
+    export_format: ExportFormat, "A further form of the entries beside the lines: none (`ndjson`), a table, a workbook, or the \
+        Logboek Dataverwerkingen.";
     guardian_verification: GuardianVerification, "How it was verified that this is a guardian.";
 }
 

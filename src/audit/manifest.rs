@@ -15,6 +15,33 @@ use crate::crypto::{PublicKey, SigningKey};
 /// The format this program writes and reads.
 pub const FORMAT: &str = "akkoord-export/1";
 
+/// How hard the files of a bundle are compressed, 1 to 9.
+pub const COMPRESSION: i64 = 3;
+
+/// The files of a bundle.
+pub mod file {
+    /// What is in it, signed.
+    pub const MANIFEST: &str = "manifest.json";
+    /// The entries: line `i` is the `i`th entry of the export, byte for byte.
+    pub const LEAVES: &str = "leaves.ndjson";
+    /// The hash of each line, 32 bytes each: by these a verifier can say which line was changed.
+    pub const HASHES: &str = "hashes";
+    /// The signed state of the log.
+    pub const CHECKPOINT: &str = "checkpoint";
+    /// The key that verifies it. A verifier takes the key from elsewhere.
+    pub const VKEY: &str = "vkey";
+    /// Private parts with what opens them, in the order of their entries.
+    pub const OPENINGS: &str = "openings.ndjson";
+    /// The entries that tell of an erasure, each with its place.
+    pub const ERASURES: &str = "erasures.ndjson";
+    /// The same entries as a table.
+    pub const CSV: &str = "entries.csv";
+    /// The same entries as a workbook.
+    pub const XLSX: &str = "entries.xlsx";
+    /// The same entries in the shape of the Logboek Dataverwerkingen.
+    pub const LDV: &str = "logboek-dataverwerkingen.ndjson";
+}
+
 /// One file of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +87,14 @@ pub enum ManifestError {
     /// Not JSON of this format.
     #[error("manifest.json is not a manifest of the format {FORMAT}")]
     Form,
+    /// Not JSON of this format; where reading it stopped, counted from 0.
+    #[error("manifest.json, byte {byte}: not a manifest of the format {FORMAT}")]
+    Syntax {
+        /// Where.
+        byte: usize,
+    },
     /// The signature is not of the key of the log.
-    #[error("manifest.json was changed, or is signed by another key")]
+    #[error("manifest.json: it was changed, or is signed by another key than the one given")]
     Signature,
 }
 
@@ -81,7 +114,10 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`].
     pub fn open(file: &[u8], key: &PublicKey) -> Result<Self, ManifestError> {
-        let manifest: Self = serde_json::from_slice(file).map_err(|_| ManifestError::Form)?;
+        let manifest: Self = serde_json::from_slice(file).map_err(|error| ManifestError::Syntax {
+            // One line.
+            byte: error.column().saturating_sub(1),
+        })?;
         if manifest.format != FORMAT {
             return Err(ManifestError::Form);
         }

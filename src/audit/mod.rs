@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod bundle;
 pub mod checkpoint;
 pub mod edge;
+pub mod export;
 pub mod leaf;
 mod line;
 pub mod manifest;

@@ -180,6 +180,14 @@ pub fn verify_opening(pc: &[u8; 32], salt: &[u8; 32], id: EntryId, private_json:
     constant_time_eq(&commitment(&Secret32::from_bytes(*salt), id, &padded), pc)
 }
 
+/// The commitment of the line of an entry to a private part that belongs to no person, with a salt of its own.
+///
+/// # Errors
+/// [`SealError::TooLong`], for a text of 4 GiB.
+pub fn commit(salt: &Secret32, id: EntryId, private_json: &[u8]) -> Result<[u8; 32], SealError> {
+    Ok(commitment(salt, id, &pad(private_json, PAD_BUCKET)?))
+}
+
 fn commitment(salt: &Secret32, id: EntryId, padded: &[u8]) -> [u8; 32] {
     mac(salt, &[COMMITMENT, id.as_bytes(), padded])
 }

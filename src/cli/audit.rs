@@ -1,9 +1,11 @@
 //! `akkoord audit`: what an operator does with the audit logs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::audit_export::{self, ExportArguments};
+use super::audit_verify::verify;
 use super::{Failure, RootKeyArguments, say, serve};
 use crate::config::Config;
 use crate::policy::load::read_folder;
@@ -12,9 +14,26 @@ use crate::service::Service;
 /// What can be done with the audit logs.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
+    /// Writes the entries of a log into a bundle that anybody can verify offline; the act is recorded in the admin log
+    Export(ExportArguments),
+    /// Verifies a bundle with the key of the log and nothing else, and says exactly where it breaks. Exit codes: 0 in order,
+    /// 1 broken, 2 bundle or key cannot be read
+    Verify(VerifyArguments),
     /// After a database was rolled back for good: closes each log that contradicts a checkpoint and opens it under a new
     /// name that quotes it
     Reopen(ReopenArguments),
+}
+
+/// Arguments of `audit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The bundle
+    #[arg(value_name = "BUNDLE")]
+    bundle: PathBuf,
+    /// The verifier key of the log, or a file that holds it. Have it from elsewhere than from whoever gave you the bundle:
+    /// the service publishes it at /log/NAME/vkey
+    #[arg(long, value_name = "VKEY")]
+    key: String,
 }
 
 /// Arguments of `audit reopen`.
@@ -33,7 +52,20 @@ pub struct ReopenArguments {
 /// Does what was asked.
 pub fn run(command: &AuditCommand) -> Result<(), Failure> {
     match command {
+        AuditCommand::Export(arguments) => audit_export::run(arguments),
+        AuditCommand::Verify(arguments) => verify_bundle(&arguments.bundle, &arguments.key),
         AuditCommand::Reopen(arguments) => reopen(arguments),
+    }
+}
+
+fn verify_bundle(bundle: &Path, key: &str) -> Result<(), Failure> {
+    match verify(bundle, key) {
+        Ok(report) => {
+            say(&report.to_string());
+            Ok(())
+        }
+        Err(error) if error.is_unreadable() => Err(Failure::Unreadable(error.to_string())),
+        Err(error) => Err(Failure::Refused(format!("NOT in order: {error}"))),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::store::StoreError;
 use crate::web::server::Face;
 
 mod audit;
+mod audit_export;
 pub mod audit_verify;
 mod client;
 mod config;
@@ -27,6 +28,7 @@ mod demo;
 mod embedded;
 mod keys;
 pub mod policy;
+mod progress;
 mod serve;
 mod witness;
 
@@ -115,6 +117,9 @@ pub enum Failure {
     /// Said in a sentence: something that must be changed before it can work.
     #[error("{0}")]
     Misconfigured(String),
+    /// Said in a sentence: what was given cannot be read, so nothing is known about it.
+    #[error("{0}")]
+    Unreadable(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -145,6 +150,7 @@ impl Failure {
             )
             | Self::Config(_)
             | Self::RootKey(_) => EX_CONFIG,
+            Self::Unreadable(_) => 2,
             Self::Refused(_) | Self::Store(_) | Self::Start(_) | Self::Refusal(_) | Self::Client(_) => 1,
         }
     }

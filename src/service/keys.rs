@@ -28,6 +28,12 @@ pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
 /// Label of what holds for everybody in a line of a bulk check.
 pub(crate) const BULK_CONTEXT: &str = "bulk-context";
 
+/// Label of the tickets of audit exports.
+pub(crate) const AUDIT_EXPORT: &str = "audit-export";
+
+/// Label of what is sealed in a line of the admin log: the reason of an export.
+pub(crate) const AUDIT_REASON: &str = "audit-reason";
+
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
@@ -161,7 +167,7 @@ impl Keyring {
     }
 
     /// The key that signs the checkpoints of a log.
-    fn log_signing(&self, log: &str) -> Option<SigningKey> {
+    pub(crate) fn log_signing(&self, log: &str) -> Option<SigningKey> {
         self.tenant_keys.load().log_signing(log).ok().flatten()
     }
 

@@ -11,6 +11,7 @@ pub mod chores;
 mod consent;
 mod decide;
 mod erase;
+pub mod exports;
 mod guardians;
 mod history;
 mod impact;
@@ -137,6 +138,7 @@ struct Inner {
     readers: Semaphore,
     access: Arc<Access>,
     chores: Chores,
+    exports: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Service {
@@ -212,6 +214,7 @@ impl Service {
             sequencing,
             witnessing,
             readers,
+            exports: Arc::new(Semaphore::new(exports::AT_ONCE)),
             access,
             chores,
         })))

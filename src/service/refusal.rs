@@ -114,6 +114,9 @@ pub enum Conflict {
     /// The child is 16 or older.
     #[error("not-a-child")]
     NotAChild,
+    /// The log has no checkpoint yet.
+    #[error("no-checkpoint-yet")]
+    NoCheckpoint,
     /// A first request with this idempotency key is still being handled.
     #[error("request-in-progress")]
     InProgress,

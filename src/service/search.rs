@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::call::{Call, Scope};
+use super::exports;
 use super::keys::LOGS;
 use super::lane::Verb;
 use super::people::look_at_pairwise;
@@ -159,7 +160,14 @@ impl SearchEntries {
                 for (done, (offset, line)) in lines.iter().enumerate().rev().enumerate().skip(skip) {
                     let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
                     if self.wants(&leaf, of_bulk) && may_see(call, work.catalogue(), &leaf) {
-                        items.push(found(&self.log, batch, offset, line, leaf));
+                        let reason = exports::reason_of(&work.shared.keys, 0, &leaf);
+                        let private = reason.map(|opening| {
+                            Personal::new(String::from_utf8_lossy(&opening.private).into_owned())
+                        });
+                        items.push(FoundEntry {
+                            private,
+                            ..found(&self.log, batch, offset, line, leaf)
+                        });
                     }
                     looked += 1;
                     if items.len() >= self.limit || looked >= LOOK_AT {

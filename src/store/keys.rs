@@ -67,7 +67,7 @@ impl Store {
     }
 }
 
-const KEY: (
+pub(super) const KEY: (
     person_key::version,
     person_key::epoch,
     person_key::wrapped,

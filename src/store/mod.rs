@@ -4,6 +4,7 @@
 //! [`Store::read`], [`Store::change`] and [`Session::change`] run a named transaction; what can be done inside one are
 //! the methods of [`Tx`], which stand with their tables.
 
+mod audit_export;
 mod audit_log;
 mod audit_rows;
 mod audit_search;
@@ -36,6 +37,7 @@ mod tests;
 mod turnstile;
 mod tx;
 
+pub use audit_export::PlacedPrivate;
 pub use audit_log::{HeadRow, LogRow, LogState};
 pub use audit_rows::{AuditBatch, PrivateEntry, StoredBatch};
 pub use audit_search::SearchFrom;

@@ -251,4 +251,4 @@ diesel::table! {
 }
 
 allow_tables_to_appear_in_same_query!(person_identifier, person, person_record, person_key);
-allow_tables_to_appear_in_same_query!(audit_queue, audit_place, audit_batch);
+allow_tables_to_appear_in_same_query!(audit_queue, audit_place, audit_batch, audit_private);

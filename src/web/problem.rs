@@ -247,6 +247,10 @@ const fn conflict_texts(conflict: Conflict) -> (&'static str, &'static str) {
             "not-a-child",
             "This person is 16 or older and has no guardian here. Let them choose themselves.",
         ),
+        Conflict::NoCheckpoint => (
+            "no-checkpoint-yet",
+            "There is no signed entry in this log yet. Try again a second after the first one was written.",
+        ),
         Conflict::InProgress => (
             "request-in-progress",
             "The first request with this Idempotency-Key is still running. Wait a second and repeat it.",

@@ -105,6 +105,7 @@ struct Case {
     receipt: Value,
     decision: String,
     unsubscribe: String,
+    export: String,
     notice: u32,
 }
 
@@ -236,6 +237,12 @@ impl House {
             )
             .await;
         let url = decision["obligations"][0]["url"].as_str().unwrap();
+        let export = if operation.contains("/audit-exports/") {
+            let export = self.done("POST", "/v1/audit-exports", export()).await;
+            export["exportId"].as_str().unwrap().to_owned()
+        } else {
+            String::new()
+        };
         let case = Case {
             unsubscribe: url.rsplit('/').next().unwrap().to_owned(),
             numbers,
@@ -244,6 +251,7 @@ impl House {
             identifier,
             receipt,
             decision: decision["decisionId"].as_str().unwrap().to_owned(),
+            export,
             notice,
         };
         self.before(operation, &case).await;
@@ -311,6 +319,10 @@ enum Body {
 fn question(person: &Value) -> Value {
     json!({ "person": person, "organisation": LINDE, "purpose": "newsletter", "action": "contact", "channel": "email",
         "dataScopes": ["email"] })
+}
+
+fn export() -> Value {
+    json!({ "log": "decision", "format": "ndjson", "openings": true, "reason": "yearly audit" })
 }
 
 fn consent(person: &Value, notice: u32) -> Value {
@@ -460,6 +472,11 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
             format!("/v1/audit-entries?personId={other}&reason=complaint%2012&open=true"),
             Body::None,
         ),
+        "POST /v1/audit-exports" => return names_nobody("/v1/audit-exports", Body::Json(export())),
+        "GET /v1/audit-exports/{exportId}" => {
+            let id = if foreign { "AAAAAAAAAAAAAAAA" } else { &case.export };
+            (format!("/v1/audit-exports/{id}"), Body::None)
+        }
         "GET /v1/purposes" => return names_nobody("/v1/purposes", Body::None),
         "GET /v1/purposes/{purposeId}/versions/{version}" => {
             return names_nobody(

@@ -21,6 +21,14 @@ mod api_choices;
 #[cfg(test)]
 mod api_document;
 #[cfg(test)]
+mod audit_broken;
+#[cfg(test)]
+mod audit_by_hand;
+#[cfg(test)]
+mod audit_exports;
+#[cfg(test)]
+mod audit_million;
+#[cfg(test)]
 mod authorization;
 #[cfg(test)]
 mod authzen_search;
@@ -30,6 +38,8 @@ mod bulk_http;
 mod bulk_same;
 #[cfg(test)]
 mod bulk_search;
+#[cfg(test)]
+mod cli_audit;
 #[cfg(test)]
 mod cli_client;
 #[cfg(test)]

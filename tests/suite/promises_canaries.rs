@@ -330,6 +330,17 @@ async fn live(driver: &mut Driver) {
     let opened = driver.drive("searchAuditEntries", "GET", search, None).await;
     assert!(opened.to_string().contains(&canaries.evidence), "{opened}");
 
+    // A bundle of it, opened: what it says of the person is for whoever asked, and for nobody else.
+    let export = json!({"log": "consent", "format": "csv", "openings": true, "reason": canaries.reference});
+    let export = driver
+        .drive("requestAuditExport", "POST", "/v1/audit-exports", Some(export))
+        .await;
+    let href = export["href"].as_str().unwrap();
+    let bundle = driver.client.get(href).await;
+    assert_eq!(bundle.status, 200, "{}", bundle.text());
+    assert_eq!(bundle.header("content-type"), Some("application/zip"));
+    driver.driven.insert("fetchAuditExport");
+
     // Beside the document.
     let evaluation = json!({
         "subject": {"type": "system", "id": "crm"}, "resource": {"type": "profile", "id": id},

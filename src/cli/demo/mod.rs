@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use self::progress::Progress;
 use super::serve::{Signals, no_core_dumps, until_signal};
 use super::{Failure, say};
+use crate::cli::progress::Progress;
 use crate::config::{RootKeySource, root_key};
 use crate::crypto::{RootKey, Secret32};
 use crate::domain::moment::Moment;
@@ -29,7 +29,6 @@ mod dice;
 mod history;
 mod lines;
 mod members;
-mod progress;
 mod seed;
 
 /// Says that a folder holds a whole demo.
@@ -134,7 +133,7 @@ async fn make_history(service: &Service, world: &TurnedWorld, now: Moment) -> Re
     let today = now.date(catalogue.network.zone);
     let members = members::everybody(today, &libraries);
     let plan = history::year(today, &members, &catalogue);
-    let progress = Progress::of(plan.len());
+    let progress = Progress::of(plan.len(), "acts");
     let seeded = seed::carry_out(service, world, &members, &plan, &progress).await?;
     progress.finish();
     if let Some((refusal, what)) = seeded.refused.first() {

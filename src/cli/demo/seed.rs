@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::history::{Act, What};
 use super::members::Member;
-use super::progress::Progress;
+use crate::cli::progress::Progress;
 use crate::domain::consent::{ConsentStatus, IndicationMethod};
 use crate::domain::decision::Question;
 use crate::domain::event::ActorKind;
@@ -398,9 +398,15 @@ mod tests {
             .take(SOME)
             .collect();
         let plan = history::year(date, &people, &catalogue);
-        let seeded = carry_out(&service, &world, &people, &plan, &Progress::of(plan.len()))
-            .await
-            .unwrap();
+        let seeded = carry_out(
+            &service,
+            &world,
+            &people,
+            &plan,
+            &Progress::of(plan.len(), "acts"),
+        )
+        .await
+        .unwrap();
         assert_eq!(seeded.done + seeded.refused.len(), plan.len());
         service.stop();
         seeded.refused

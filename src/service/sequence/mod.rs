@@ -28,6 +28,7 @@ use std::time::Duration;
 pub use self::origin::{Naming, open_origins};
 pub use self::outside::{Contradiction, ContradictionKind, KeepCheckpoints};
 pub use self::reading::{LogName, ProvedEntry};
+pub(crate) use self::reading::{checkpoint_of, cover_of};
 pub use self::reopen::{Reopen, Reopened, reopen};
 pub use self::runner::SequenceFigures;
 pub(crate) use self::runner::{Sequencing, Standing, prepare};

@@ -3,10 +3,12 @@
 
 use super::tree::StoredTree;
 use crate::audit::bundle;
+use crate::audit::checkpoint::Checkpoint;
 use crate::audit::leaf::{EntryId, Leaf};
 use crate::audit::tile::{Content, Tile};
 use crate::audit::tlog_proof::LogProof;
 use crate::audit::tree::Hash;
+use crate::crypto::SigningKey;
 use crate::domain::ids::DecisionId;
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
@@ -41,7 +43,8 @@ impl LogName {
         self.label.is_some()
     }
 
-    fn find(&self, rows: Vec<LogRow>) -> Option<LogRow> {
+    /// The origin that is meant, among all of them.
+    pub(crate) fn find(&self, rows: Vec<LogRow>) -> Option<LogRow> {
         let named = |row: &LogRow| match &self.label {
             None => row.state != LogState::Closed,
             Some(label) => row.origin.ends_with(&format!("/{}/{label}", self.log)),
@@ -172,6 +175,33 @@ fn open(tx: &mut Tx<'_>, name: &LogName) -> Result<Option<(LogRow, HeadRow)>, St
     };
     let head = tx.audit_head(row.id)?.ok_or(StoreError::Corrupt)?;
     Ok(Some((row, head)))
+}
+
+/// The checkpoint of a size that was published, as it was, with the lines of its witnesses. One that is not kept any more
+/// is made again: the key always makes the same signature over the same head.
+pub(crate) fn checkpoint_of(
+    tx: &mut Tx<'_>,
+    row: &LogRow,
+    size: u64,
+    key: &SigningKey,
+) -> Result<String, StoreError> {
+    if let Some(kept) = tx.checkpoint_of_size(row.id, size)? {
+        return Ok(text(&kept));
+    }
+    let head = tx.audit_head(row.id)?.ok_or(StoreError::Corrupt)?;
+    let root = StoredTree::below(tx, &head)?.root_at(size)?;
+    let checkpoint = Checkpoint {
+        origin: row.origin.clone(),
+        size,
+        root,
+    };
+    checkpoint.sign(key).map_err(|_| StoreError::Corrupt)
+}
+
+/// The hashes of the subtrees that hold the entries from `from` up to but without `to` of an origin.
+pub(crate) fn cover_of(tx: &mut Tx<'_>, log_id: u64, from: u64, to: u64) -> Result<Vec<Hash>, StoreError> {
+    let head = tx.audit_head(log_id)?.ok_or(StoreError::Corrupt)?;
+    StoredTree::below(tx, &head)?.cover(from, to)
 }
 
 fn text(checkpoint: &CheckpointRow) -> String {

@@ -94,11 +94,12 @@ impl<'t, 'tx> StoredTree<'t, 'tx> {
 
     /// The root over the first `size` entries.
     pub(super) fn root_at(&mut self, size: u64) -> Result<Hash, StoreError> {
-        let hashes = cover(0, size)
-            .into_iter()
-            .map(|node| self.node(node))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(fold(&hashes).unwrap_or_else(empty_root))
+        Ok(fold(&self.cover(0, size)?).unwrap_or_else(empty_root))
+    }
+
+    /// The hashes of the largest subtrees that hold the entries from `from` up to but without `to`.
+    pub(super) fn cover(&mut self, from: u64, to: u64) -> Result<Vec<Hash>, StoreError> {
+        cover(from, to).into_iter().map(|node| self.node(node)).collect()
     }
 
     /// The proof that an entry is in the tree of the first `size`.

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::engine::{Engine, TestStorage};
+use super::log::verify_all;
 use super::service::{clock, node};
 
 /// A running node and a token of the CRM with every scope.
@@ -24,7 +25,22 @@ pub struct Api {
     pub service: Service,
     pub world: Arc<TurnedWorld>,
     pub token: String,
+    verified: Verified,
+}
+
+/// Every test over HTTP ends with a verifier that trusts nothing: all entries of all logs lead to signed checkpoints.
+struct Verified {
+    service: Service,
     storage: TestStorage,
+}
+
+impl Drop for Verified {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.service.stop();
+            verify_all(&self.storage);
+        }
+    }
 }
 
 /// What came back.
@@ -52,16 +68,16 @@ impl Api {
         let token = client(&service, "crm-test", "crm", Scope::ALL.iter().copied().collect()).await;
         Api {
             server,
-            service,
+            service: service.clone(),
             world,
             token,
-            storage,
+            verified: Verified { service, storage },
         }
     }
 
     /// Where its data is.
     pub fn storage(&self) -> &TestStorage {
-        &self.storage
+        &self.verified.storage
     }
 
     /// A request with the token of the CRM.

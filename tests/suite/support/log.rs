@@ -11,7 +11,9 @@ use akkoord::audit::verify::Verifier;
 use akkoord::crypto::note::VerifierKey;
 use akkoord::service::Service;
 use akkoord::service::sequence::LogName;
-use akkoord::store::{LogState, Store, StoreError};
+use akkoord::store::{LogState, Store, StoreError, StoreOptions};
+
+use super::engine::TestStorage;
 
 /// A log whose every entry and tile was verified.
 #[derive(Debug)]
@@ -29,6 +31,40 @@ pub fn verify_lines(note: &str, vkey: &str, lines: &[Vec<u8>]) -> Checkpoint {
         verifier.leaf(line, None).unwrap();
     }
     verifier.finish().unwrap().checkpoint
+}
+
+/// The database of a service of a test.
+pub fn opened(storage: &TestStorage) -> Store {
+    let options = StoreOptions {
+        network: "bibliotheken-merwedeland".to_owned(),
+        ..super::store::options(storage)
+    };
+    Store::open(options).unwrap()
+}
+
+/// Every log of a service that has stopped, out of the rows of its database: nothing waits for a place any more, and
+/// every entry is under the checkpoint.
+pub fn verify_all(storage: &TestStorage) {
+    let store = opened(storage);
+    let heads = store.read("read", |tx| -> Result<_, StoreError> {
+        let mut heads = Vec::new();
+        for row in tx.audit_logs()? {
+            heads.push((tx.audit_head(row.id)?, row));
+        }
+        Ok((heads, tx.queued_logs()?))
+    });
+    let (heads, queued) = heads.unwrap();
+    assert!(
+        queued.is_empty(),
+        "entries of {queued:?} were acknowledged and have no place"
+    );
+    for (head, row) in heads {
+        let size = head.map_or(0, |head| head.size);
+        if size > 0 && row.state != LogState::Closed {
+            let verified = verify_rows(&store, &row.log);
+            assert_eq!(verified.checkpoint.size, size, "{}", row.origin);
+        }
+    }
 }
 
 /// The log that goes by this name now, out of the rows of the database.

@@ -1,4 +1,4 @@
-//! How far the demo is: a bar in a terminal, a line now and then elsewhere.
+//! How far a long command is: a bar in a terminal, a line now and then elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,20 +11,24 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     total: usize,
     done: AtomicUsize,
+    what: &'static str,
 }
 
 impl Progress {
-    /// Begins.
-    pub fn of(total: usize) -> Self {
+    /// Begins; `what` is what the steps are called.
+    pub fn of(total: usize, what: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} acts")
+            let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr()).with_style(style)
+            ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr())
+                .with_style(style)
+                .with_message(what)
         });
         Self {
             bar,
             total,
             done: AtomicUsize::new(0),
+            what,
         }
     }
 
@@ -37,7 +41,7 @@ impl Progress {
                 let tenth = |done: usize| (done * 10).checked_div(self.total).unwrap_or(10);
                 let now = before + steps;
                 if tenth(now) > tenth(before) {
-                    writeln!(std::io::stderr(), "{now} of {} acts", self.total).ok();
+                    writeln!(std::io::stderr(), "{now} of {} {}", self.total, self.what).ok();
                 }
             }
         }
