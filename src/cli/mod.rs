@@ -22,6 +22,7 @@ use crate::web::server::Face;
 mod audit;
 mod audit_export;
 pub mod audit_verify;
+mod check;
 mod client;
 mod config;
 mod demo;
@@ -35,13 +36,17 @@ mod witness;
 /// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
 const EX_CONFIG: u8 = 78;
 
+/// Exit code for what was done and has a part that somebody must look at.
+const EX_IMPERFECT: u8 = 3;
+
 /// Consent and preference service for public-library networks
 #[derive(Debug, Parser)]
 #[command(
     name = "akkoord",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 not done, 2 the command line is wrong, 78 the configuration must be changed."
+    after_help = "Exit codes: 0 done, 1 not done, 2 the command line is wrong, 3 done with a part to look at, \
+                  78 the configuration must be changed."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -72,6 +77,8 @@ enum Command {
     /// Watches the audit logs of another organisation
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
+    /// Checks who of a list may be approached, with a service that runs elsewhere
+    Check(Box<check::CheckArguments>),
     /// Prints the description of the API (OpenAPI 3.1, JSON)
     Openapi,
 }
@@ -114,6 +121,9 @@ pub enum Failure {
     /// Said in a sentence.
     #[error("{0}")]
     Refused(String),
+    /// Said in a sentence: done, with something to look at.
+    #[error("{0}")]
+    Imperfect(String),
     /// Said in a sentence: something that must be changed before it can work.
     #[error("{0}")]
     Misconfigured(String),
@@ -151,6 +161,7 @@ impl Failure {
             | Self::Config(_)
             | Self::RootKey(_) => EX_CONFIG,
             Self::Unreadable(_) => 2,
+            Self::Imperfect(_) => EX_IMPERFECT,
             Self::Refused(_) | Self::Store(_) | Self::Start(_) | Self::Refusal(_) | Self::Client(_) => 1,
         }
     }
@@ -167,6 +178,7 @@ pub fn run() -> ExitCode {
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Witness(command) => witness::run(command),
+        Command::Check(arguments) => check::run(arguments),
         Command::Openapi => {
             say(crate::api::openapi::text().trim_end());
             Ok(())

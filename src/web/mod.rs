@@ -3,6 +3,7 @@
 pub mod asked;
 pub mod auth;
 pub mod body;
+pub mod cells;
 pub mod form;
 pub mod headers;
 pub mod idempotency;

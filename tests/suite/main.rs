@@ -41,6 +41,8 @@ mod bulk_search;
 #[cfg(test)]
 mod cli_audit;
 #[cfg(test)]
+mod cli_check;
+#[cfg(test)]
 mod cli_client;
 #[cfg(test)]
 mod cli_config;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::lines::{Format, Line, Lines};
 use crate::domain::decision::{Effect, Question};
 use crate::service::bulk::BulkAnswer;
+use crate::web::cells;
 use crate::web::problem::Problem;
 
 /// The reason of a line that names nobody.
@@ -127,9 +128,9 @@ impl Answering {
     ) {
         let decision = answer.map_or(Effect::Deny, |answer| answer.effect()).as_str();
         let reason = answer.map_or(MALFORMED, |answer| answer.reason());
-        cell(out, lines.value(line).unwrap_or_default(), self.delimiter);
+        cells::write(out, lines.value(line).unwrap_or_default(), self.delimiter);
         self.between(out);
-        cell(out, lines.reference(line).unwrap_or_default(), self.delimiter);
+        cells::write(out, lines.reference(line).unwrap_or_default(), self.delimiter);
         self.between(out);
         out.extend_from_slice(decision.as_bytes());
         self.between(out);
@@ -154,7 +155,7 @@ impl Answering {
             if at > 0 {
                 self.between(&mut out);
             }
-            cell(&mut out, text, self.delimiter);
+            cells::write(&mut out, text, self.delimiter);
         }
         out.extend_from_slice(b"\r\n");
         out
@@ -224,46 +225,9 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// A cell that no spreadsheet runs as a formula, and no reader of CSV cuts.
-fn cell(out: &mut Vec<u8>, text: &str, delimiter: char) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let quotes = text.contains(['"', '\n', '\r', ',', ';', delimiter]);
-    if quotes {
-        out.push(b'"');
-    }
-    if formula {
-        out.push(b'\'');
-    }
-    for byte in text.bytes() {
-        if byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(byte);
-    }
-    if quotes {
-        out.push(b'"');
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn written(text: &str) -> String {
-        let mut out = Vec::new();
-        cell(&mut out, text, ';');
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for text in ["=1+1", "+31612345678", "-1", "@SUM(A1)"] {
-            assert_eq!(written(text), format!("'{text}"));
-        }
-        assert_eq!(written("=HYPERLINK(\"x\",1)"), "\"'=HYPERLINK(\"\"x\"\",1)\"");
-        assert_eq!(written("a;b"), "\"a;b\"");
-        assert_eq!(written("a=b"), "a=b");
-    }
 
     #[test]
     fn strings_are_json() {

@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use crate::policy::catalogue::{Catalogue, Scheme};
 use crate::service::bulk::{CHUNK, ListOf, Listed};
+use crate::web::cells;
 use crate::web::problem::{Kind, Problem};
 
 /// Longest line, in bytes.
@@ -326,7 +327,7 @@ impl ListReader {
                     .add(number, &self.names, &wire.value, wire.reference.as_deref()),
                 Err(_) => self.chunk.malformed(number),
             },
-            Some(columns) => match (cells(text, columns.delimiter).as_deref(), columns.reference) {
+            Some(columns) => match (cells::read(text, columns.delimiter).as_deref(), columns.reference) {
                 (Some([value]), _) => self.chunk.add(number, &self.names, value, None),
                 (Some([value, reference]), true) => {
                     let reference = Some(reference.as_ref()).filter(|text| !text.is_empty());
@@ -353,57 +354,6 @@ fn header(line: &Cut) -> Option<Columns> {
         _ => return None,
     };
     Some(Columns { delimiter, reference })
-}
-
-/// The cells of one row (RFC 4180, without line breaks in cells); none when its quotes do not fit.
-fn cells(text: &str, delimiter: char) -> Option<Vec<Cow<'_, str>>> {
-    let mut cells = Vec::with_capacity(2);
-    let mut rest = text;
-    loop {
-        let after = match rest.strip_prefix('"') {
-            None => {
-                let (cell, after) = match rest.split_once(delimiter) {
-                    Some((cell, after)) => (cell, Some(after)),
-                    None => (rest, None),
-                };
-                if cell.contains('"') {
-                    return None;
-                }
-                cells.push(Cow::Borrowed(cell));
-                after
-            }
-            Some(inside) => {
-                let (cell, after) = quoted(inside)?;
-                cells.push(Cow::Owned(cell));
-                match after.strip_prefix(delimiter) {
-                    Some(after) => Some(after),
-                    None if after.is_empty() => None,
-                    None => return None,
-                }
-            }
-        };
-        match after {
-            Some(after) => rest = after,
-            None => return Some(cells),
-        }
-    }
-}
-
-/// A cell from behind its first quote, and what stands behind its last.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let mut cell = String::new();
-    let mut rest = text;
-    loop {
-        let (part, after) = rest.split_once('"')?;
-        cell.push_str(part);
-        match after.strip_prefix('"') {
-            Some(after) => {
-                cell.push('"');
-                rest = after;
-            }
-            None => return Some((cell, after)),
-        }
-    }
 }
 
 #[cfg(test)]
