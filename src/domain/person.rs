@@ -1,9 +1,12 @@
 //! A person: identifiers, and one standing per library. Libraries never see each other's standing (R50).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::consent::Consent;
 use super::ids::{DataScopeId, DataSourceId, IdentifierId, OrganisationId, PersonId, PurposeId, SchemeId};
@@ -154,6 +157,81 @@ pub struct Enrichment {
     pub told_at: Option<Moment>,
 }
 
+impl PersonRecord {
+    /// Reads a record of which one library's standing matters and nothing else: a bulk check looks at a million.
+    ///
+    /// # Errors
+    /// For anything that is no record in JSON.
+    pub fn at(organisation: &OrganisationId, json: &[u8]) -> serde_json::Result<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let record = Only(organisation).deserialize(&mut reader)?;
+        reader.end()?;
+        Ok(record)
+    }
+}
+
+/// A record with the standing at one library.
+struct Only<'o>(&'o OrganisationId);
+
+/// The standings of a record, all but one of which are skipped.
+struct OnlyStanding<'o>(&'o OrganisationId);
+
+impl<'de> DeserializeSeed<'de> for Only<'_> {
+    type Value = PersonRecord;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<PersonRecord, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Only<'_> {
+    type Value = PersonRecord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the record of a person")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PersonRecord, A::Error> {
+        let mut record = PersonRecord::default();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == "standings" {
+                record.standings = map.next_value_seed(OnlyStanding(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(record)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for OnlyStanding<'_> {
+    type Value = BTreeMap<OrganisationId, Standing>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OnlyStanding<'_> {
+    type Value = BTreeMap<OrganisationId, Standing>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a standing per library")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut standings = BTreeMap::new();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == self.0.as_str() {
+                standings.insert(self.0.clone(), map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(standings)
+    }
+}
+
 impl Standing {
     /// The birth date, to compare with.
     pub fn birth(&self) -> Option<NaiveDate> {
@@ -170,5 +248,37 @@ impl Standing {
         self.membership
             .as_ref()
             .is_some_and(|m| m.kind == MembershipKind::School)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_librarys_standing_is_read_and_the_rest_skipped() {
+        let mut record = PersonRecord::default();
+        let [here, there]: [OrganisationId; 2] = ["linde", "kompas"].map(|id| id.parse().unwrap());
+        let standing = |revision| Standing {
+            revision,
+            birth_date: Some(Personal::new("1980-05-01".parse().unwrap())),
+            ..Standing::default()
+        };
+        record.standings.insert(here.clone(), standing(1));
+        record.standings.insert(there.clone(), standing(2));
+        record.identifiers.push(Identifier {
+            id: IdentifierId::from_bytes([1; 16]),
+            scheme: "email".parse().unwrap(),
+            value: Personal::new("\"a\"@b".to_owned()),
+            organisation: there,
+        });
+        let json = serde_json::to_vec(&record).unwrap();
+        let read = PersonRecord::at(&here, &json).unwrap();
+        assert_eq!(read.standings, BTreeMap::from([(here.clone(), standing(1))]));
+        assert!(read.identifiers.is_empty());
+        let nowhere = PersonRecord::at(&"elders".parse().unwrap(), &json).unwrap();
+        assert_eq!(nowhere, PersonRecord::default());
+        assert!(PersonRecord::at(&here, &json[..json.len() - 1]).is_err());
+        assert!(PersonRecord::at(&here, b"{} {}").is_err());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub(crate) use changes::Circumstances;
 pub(crate) use people::{Found, Person, PersonState, may_use_scheme};
-pub(crate) use sealed::{open_event, open_record};
+pub(crate) use sealed::{open_event, open_standing};
 use staged::Staged;
 pub(crate) use staged::{Log, NodeSequence};
 

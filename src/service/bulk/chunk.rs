@@ -7,7 +7,6 @@ use super::{BulkAnswer, ListOf, Listed, Task};
 use crate::audit::bulk::{BulkOutcome, BulkSecret, MOST_SCOPES, Packing, bulk_commitment, width};
 use crate::audit::bundle;
 use crate::audit::leaf::{Bulk, EntryId, Leaf, leaf_hash};
-use crate::crypto::PersonKeys;
 use crate::domain::decision::{Effect, Verdict};
 use crate::domain::ids::SchemeId;
 use crate::domain::moment::Moment;
@@ -19,7 +18,7 @@ use crate::service::refusal::{Invalid, Refusal};
 use crate::service::shared::{Policies, Shared};
 use crate::service::verbs::PersonRef;
 use crate::service::work::{
-    Found, Log, NodeSequence, Stop, Subjects, Work, dated_id, may_use_scheme, open_record,
+    Found, Log, NodeSequence, Stop, Subjects, Work, dated_id, may_use_scheme, open_standing,
 };
 use crate::store::{AuditBatch, BulkPerson, BulkRow, Session, StoreError, Tx};
 use crate::world::random;
@@ -86,8 +85,8 @@ pub(super) fn refusal(stop: &Stop) -> Refusal {
 #[derive(Default)]
 struct Everybody {
     answers: Vec<BulkAnswer>,
-    /// Who was known, for the entries: their place in `answers`, and their keys.
-    known: Vec<(usize, Arc<PersonKeys>)>,
+    /// Who was known: their place in `answers`, and the secret of their entry.
+    known: Vec<(usize, BulkSecret)>,
 }
 
 impl Chunk<'_> {
@@ -95,18 +94,19 @@ impl Chunk<'_> {
         catalogue::refresh(self.shared, tx)?;
         let policies = self.shared.policies.load_full();
         let now = self.shared.world.now();
+        let line = EntryId::from_bytes(dated_id(now, random(&*self.shared.world)));
         let everybody = match &self.task.asked.list {
-            ListOf::Scheme(scheme) => self.by_identifier(tx, &policies, scheme, now)?,
+            ListOf::Scheme(scheme) => self.by_identifier(tx, &policies, scheme, (line, now))?,
             ListOf::PersonIds => {
                 let people: Vec<PersonRef> = self
                     .people
                     .iter()
                     .map(|id| PersonRef::Pairwise(id.to_owned()))
                     .collect();
-                self.one_by_one(tx, &policies, &people)?
+                self.one_by_one(tx, &policies, &people, line)?
             }
         };
-        self.conclude(&policies, everybody, now)
+        self.conclude(&policies, everybody, line, now)
     }
 
     fn by_identifier(
@@ -114,7 +114,7 @@ impl Chunk<'_> {
         tx: &mut Tx<'_>,
         policies: &Arc<Policies>,
         scheme: &SchemeId,
-        now: Moment,
+        (line, now): (EntryId, Moment),
     ) -> Result<Everybody, Stop> {
         let question = &self.task.asked.question;
         if !may_use_scheme(self.shared, &policies.current, &question.system, scheme) {
@@ -147,19 +147,12 @@ impl Chunk<'_> {
                     ..
                 }) => {
                     let opened = keys.person_keys(*id, key).and_then(|keys| {
-                        let read = open_record(
-                            self.shared,
-                            *id,
-                            &keys,
-                            record.key_version,
-                            record.revision,
-                            &record.sealed,
-                        )?;
-                        Some((keys, read))
+                        let read = open_standing(self.shared, *id, &keys, record, &question.organisation)?;
+                        Some((BulkSecret::derive(&keys.audit_tag(), line), read))
                     });
                     match opened {
-                        Some((keys, record)) => {
-                            everybody.known.push((at, Arc::new(keys)));
+                        Some((secret, record)) => {
+                            everybody.known.push((at, secret));
                             self.answer(&evaluate(
                                 &policies.current,
                                 Subject::Known(&record),
@@ -190,7 +183,7 @@ impl Chunk<'_> {
             };
             everybody.answers.push(answer);
         }
-        self.fill_in(tx, policies, rest, everybody)
+        self.fill_in(tx, policies, rest, line, everybody)
     }
 
     /// Whoever has no record or no key was erased, merged or has just come: the single check knows what that means.
@@ -199,13 +192,14 @@ impl Chunk<'_> {
         tx: &mut Tx<'_>,
         policies: &Arc<Policies>,
         rest: Vec<(usize, PersonRef)>,
+        line: EntryId,
         mut everybody: Everybody,
     ) -> Result<Everybody, Stop> {
         if rest.is_empty() {
             return Ok(everybody);
         }
         let (places, people): (Vec<usize>, Vec<PersonRef>) = rest.into_iter().unzip();
-        let others = self.one_by_one(tx, policies, &people)?;
+        let others = self.one_by_one(tx, policies, &people, line)?;
         for (place, answer) in places.iter().zip(others.answers) {
             if let Some(at) = everybody.answers.get_mut(*place) {
                 *at = answer;
@@ -214,7 +208,7 @@ impl Chunk<'_> {
         let known = others.known.into_iter();
         everybody
             .known
-            .extend(known.filter_map(|(at, keys)| Some((*places.get(at)?, keys))));
+            .extend(known.filter_map(|(at, secret)| Some((*places.get(at)?, secret))));
         Ok(everybody)
     }
 
@@ -224,6 +218,7 @@ impl Chunk<'_> {
         tx: &mut Tx<'_>,
         policies: &Arc<Policies>,
         people: &[PersonRef],
+        line: EntryId,
     ) -> Result<Everybody, Stop> {
         let question = &self.task.asked.question;
         let mut subjects = Subjects::default();
@@ -252,7 +247,9 @@ impl Chunk<'_> {
             if let Found::Known(id) = found
                 && let Some(keys) = work.member(id)?.keys.clone()
             {
-                everybody.known.push((at, keys));
+                everybody
+                    .known
+                    .push((at, BulkSecret::derive(&keys.audit_tag(), line)));
             }
         }
         Ok(everybody)
@@ -274,19 +271,23 @@ impl Chunk<'_> {
     }
 
     /// The line of this chunk with its entries.
-    fn conclude(&self, policies: &Policies, everybody: Everybody, now: Moment) -> Result<Decided, Stop> {
+    fn conclude(
+        &self,
+        policies: &Policies,
+        everybody: Everybody,
+        id: EntryId,
+        now: Moment,
+    ) -> Result<Decided, Stop> {
         let question = &self.task.asked.question;
         let world = &*self.shared.world;
-        let id = EntryId::from_bytes(dated_id(now, random(world)));
         let Everybody { answers, known } = everybody;
 
         let width = width(question.data_scopes.len());
         let mut packing = Packing::new(question.data_scopes.len(), known.len());
-        for (at, keys) in &known {
+        for (at, secret) in &known {
             if let Some(BulkAnswer::Decided(reason, scopes)) = answers.get(*at) {
-                let secret = BulkSecret::derive(&keys.audit_tag(), id);
                 packing.add(
-                    &secret,
+                    secret,
                     BulkOutcome {
                         reason: *reason,
                         scopes: *scopes,

@@ -6,7 +6,7 @@ use super::Work;
 use super::people::{Person, PersonState};
 use crate::crypto::{self, PersonKeys, Place};
 use crate::domain::event::Event;
-use crate::domain::ids::{EventId, PersonId};
+use crate::domain::ids::{EventId, OrganisationId, PersonId};
 use crate::domain::person::PersonRecord;
 use crate::service::keys::PERSON_KEY_VERSION;
 use crate::service::shared::Shared;
@@ -125,7 +125,7 @@ pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
     }
 }
 
-pub(crate) fn open_record(
+fn open_record(
     shared: &Shared,
     person: PersonId,
     keys: &PersonKeys,
@@ -136,6 +136,19 @@ pub(crate) fn open_record(
     let place = record_place(shared.keys.tenant(), &person, key_version, revision);
     let padded = crypto::open(&keys.record(), &place, sealed).ok()?;
     serde_json::from_slice(crypto::unpad(&padded, crypto::PAD_BUCKET).ok()?).ok()
+}
+
+/// Opens a record of which one library's standing is wanted and nothing else.
+pub(crate) fn open_standing(
+    shared: &Shared,
+    person: PersonId,
+    keys: &PersonKeys,
+    row: &SealedRecord,
+    organisation: &OrganisationId,
+) -> Option<PersonRecord> {
+    let place = record_place(shared.keys.tenant(), &person, row.key_version, row.revision);
+    let padded = crypto::open(&keys.record(), &place, &row.sealed).ok()?;
+    PersonRecord::at(organisation, crypto::unpad(&padded, crypto::PAD_BUCKET).ok()?).ok()
 }
 
 fn record_place<'a>(tenant: &'a str, person: &'a PersonId, key_version: u32, revision: u64) -> Place<'a> {
