@@ -90,6 +90,7 @@ async fn bench(url: &str, people: usize, runs: usize) -> Result<(), Failure> {
         queue: 16_384,
         deadline: Duration::from_secs(30),
         checkpoints: None,
+        witnesses: akkoord::service::sequence::WitnessPlan::default(),
     };
     let service = Service::start_with(options, AccessOptions::new("http://127.0.0.1"))?;
     fill(&service, people).await?;

@@ -173,6 +173,11 @@ both_engines! {
         for row in &before {
             assert_eq!(BulkSecret::derive(&any, EntryId::from_bytes(row.line)).find(&row.entries, 30), None);
         }
+        // The log is signed within a second of what is new.
+        let name = akkoord::service::sequence::LogName::parse("decision").unwrap();
+        while api.service.log_checkpoint(name.clone()).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
         let mut verified = verify_rows(&store, "decision");
         while verified.lines.len() < 3 {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
