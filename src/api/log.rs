@@ -43,6 +43,18 @@ pub async fn witnessed(
     Ok(public(TEXT, A_SECOND, note))
 }
 
+/// The index below which entries were pruned by the retention policy; 0 for none.
+#[get("/log/{name}/minimum-index")]
+pub async fn minimum(
+    request: HttpRequest,
+    name: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse, Problem> {
+    anonymous(&request)?;
+    let index = service.log_minimum(known(&name)?).await?;
+    Ok(public(TEXT, A_MINUTE, format!("{index}\n")))
+}
+
 /// The key that verifies checkpoints, as a line of `name+id+key`.
 #[get("/log/{name}/vkey")]
 pub async fn vkey(

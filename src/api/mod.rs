@@ -46,7 +46,7 @@ pub fn face() -> Face {
 }
 
 /// Paths outside `/v1`.
-const OUTSIDE: [(&str, &[Method]); 16] = [
+const OUTSIDE: [(&str, &[Method]); 17] = [
     ("/u/{token}", &[Method::GET, Method::POST]),
     ("/docs", &[Method::GET]),
     ("/docs/{file}", &[Method::GET]),
@@ -61,6 +61,7 @@ const OUTSIDE: [(&str, &[Method]); 16] = [
     ("/.well-known/jwks.json", &[Method::GET]),
     ("/log/{name}/checkpoint", &[Method::GET]),
     ("/log/{name}/witnessed-checkpoint", &[Method::GET]),
+    ("/log/{name}/minimum-index", &[Method::GET]),
     ("/log/{name}/vkey", &[Method::GET]),
     ("/log/{name}/tile/{tile}*", &[Method::GET]),
 ];
@@ -84,6 +85,7 @@ fn configure(config: &mut ServiceConfig) {
         .service(oauth::keys)
         .service(log::checkpoint)
         .service(log::witnessed)
+        .service(log::minimum)
         .service(log::vkey)
         .service(log::tile);
 }

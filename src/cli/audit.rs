@@ -22,6 +22,21 @@ pub enum AuditCommand {
     /// After a database was rolled back for good: closes each log that contradicts a checkpoint and opens it under a new
     /// name that quotes it
     Reopen(ReopenArguments),
+    /// Removes what the retention policy of the network no longer keeps; the service does so every day by itself
+    Prune(PruneArguments),
+}
+
+/// Arguments of `audit prune`.
+#[derive(Debug, Args)]
+pub struct PruneArguments {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Only says what would be removed
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    root_key: RootKeyArguments,
 }
 
 /// Arguments of `audit verify`.
@@ -55,6 +70,7 @@ pub fn run(command: &AuditCommand) -> Result<(), Failure> {
         AuditCommand::Export(arguments) => audit_export::run(arguments),
         AuditCommand::Verify(arguments) => verify_bundle(&arguments.bundle, &arguments.key),
         AuditCommand::Reopen(arguments) => reopen(arguments),
+        AuditCommand::Prune(arguments) => prune(arguments),
     }
 }
 
@@ -97,4 +113,44 @@ fn reopen(arguments: &ReopenArguments) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+fn prune(arguments: &PruneArguments) -> Result<(), Failure> {
+    let config = Config::load(&arguments.config)?;
+    serve::no_core_dumps()?;
+    let root_key = arguments.root_key.source(&config)?.read()?;
+    let files = read_folder(&config.policies).map_err(|error| Failure::Misconfigured(error.to_string()))?;
+    actix_web::rt::System::new().block_on(async {
+        let service = serve::open(&config, root_key, files)?;
+        let pruning = service.prune(arguments.dry_run).await;
+        service.stop();
+        let pruning = pruning?;
+        let done = if arguments.dry_run {
+            "would be removed"
+        } else {
+            "removed"
+        };
+        for pruned in &pruning.entries {
+            say(&format!(
+                "{}: entries {} to {} of {} {done} (kept for {})",
+                pruned.log,
+                pruned.from,
+                pruned.to - 1,
+                pruned.origin,
+                pruned.policy
+            ));
+        }
+        for private in &pruning.private {
+            say(&format!(
+                "{}: {} private parts of before {} {done}",
+                private.log,
+                private.parts,
+                private.before.rfc3339()
+            ));
+        }
+        if pruning.items() == 0 {
+            say("Nothing is older than the retention policy keeps it.");
+        }
+        Ok(())
+    })
 }

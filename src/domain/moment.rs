@@ -46,6 +46,13 @@ impl Moment {
         Self::local(date, local.time(), zone)
     }
 
+    /// This instant moved back by a calendar period, clipped in the same way.
+    pub fn minus(self, period: Period, zone: Tz) -> Self {
+        let local = self.utc().with_timezone(&zone);
+        let date = period.before(local.date_naive());
+        Self::local(date, local.time(), zone)
+    }
+
     /// The calendar date of this instant in a time zone.
     pub fn date(self, zone: Tz) -> NaiveDate {
         self.utc().with_timezone(&zone).date_naive()
@@ -114,6 +121,13 @@ impl Period {
         date.checked_add_months(Months::new(self.months))
             .and_then(|d| d.checked_add_days(Days::new(self.days.into())))
             .unwrap_or(NaiveDate::MAX)
+    }
+
+    /// The date this long before another; the last day of the month where that day does not exist.
+    pub fn before(self, date: NaiveDate) -> NaiveDate {
+        date.checked_sub_months(Months::new(self.months))
+            .and_then(|d| d.checked_sub_days(Days::new(self.days.into())))
+            .unwrap_or(NaiveDate::MIN)
     }
 }
 

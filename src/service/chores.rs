@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, catalogue, signing};
+use super::{Service, catalogue, prune, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -104,6 +104,10 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
         with("sweep-assertions", MINUTE, true, |shared, store, _| {
             let now = shared.world.now();
             store.change("sweep_assertions", |tx| tx.sweep_assertions(now))
+        }),
+        with("prune-logs", 24 * 60 * MINUTE, true, |shared, store, _| {
+            let pruning = prune::prune(shared, store, false)?;
+            Ok(usize::try_from(pruning.items()).unwrap_or(usize::MAX))
         }),
         // PostgreSQL does this by itself, and is not asked.
         with("wal-checkpoint", Duration::from_secs(15), false, |_, store, _| {

@@ -20,6 +20,7 @@ mod lane;
 mod merge;
 mod once;
 mod people;
+pub mod prune;
 mod readiness;
 pub mod refusal;
 pub mod search;

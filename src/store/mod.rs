@@ -6,6 +6,7 @@
 
 mod audit_export;
 mod audit_log;
+mod audit_prune;
 mod audit_rows;
 mod audit_search;
 mod audit_tree;
@@ -39,6 +40,7 @@ mod tx;
 
 pub use audit_export::PlacedPrivate;
 pub use audit_log::{HeadRow, LogRow, LogState};
+pub use audit_prune::PlacedTime;
 pub use audit_rows::{AuditBatch, PrivateEntry, StoredBatch};
 pub use audit_search::SearchFrom;
 pub use audit_tree::{CheckpointRow, PlaceRow, PlacedBatch, QueuedBatch, TileRow};

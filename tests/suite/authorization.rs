@@ -36,7 +36,7 @@ limits = { per_second = 500, burst = 1000 }
 "#;
 
 /// Operations outside the document, with the scope they need; none when they are for everybody.
-const OUTSIDE: [(&str, Option<Scope>); 17] = [
+const OUTSIDE: [(&str, Option<Scope>); 18] = [
     ("GET /u/{token}", None),
     ("POST /u/{token}", None),
     ("GET /docs", None),
@@ -52,6 +52,7 @@ const OUTSIDE: [(&str, Option<Scope>); 17] = [
     ("GET /.well-known/jwks.json", None),
     ("GET /log/{name}/checkpoint", None),
     ("GET /log/{name}/witnessed-checkpoint", None),
+    ("GET /log/{name}/minimum-index", None),
     ("GET /log/{name}/vkey", None),
     ("GET /log/{name}/tile/{tile}*", None),
 ];
@@ -528,6 +529,7 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         "GET /log/{name}/witnessed-checkpoint" => {
             return names_nobody("/log/consent/witnessed-checkpoint", Body::None);
         }
+        "GET /log/{name}/minimum-index" => return names_nobody("/log/consent/minimum-index", Body::None),
         "GET /log/{name}/vkey" => return names_nobody("/log/consent/vkey", Body::None),
         "GET /log/{name}/tile/{tile}*" => return names_nobody("/log/consent/tile/0/000", Body::None),
         // A token does not buy a token: the client must prove itself.

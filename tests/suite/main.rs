@@ -91,6 +91,8 @@ mod sequence_rows;
 #[cfg(test)]
 mod sequence_service;
 #[cfg(test)]
+mod sequence_years;
+#[cfg(test)]
 mod signing_keys;
 #[cfg(test)]
 mod store_open;

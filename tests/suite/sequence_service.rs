@@ -26,7 +26,7 @@ use crate::support::service::{clock, node, options};
 /// The promise is a second; a machine that does other things may need longer.
 const LONGEST: Duration = Duration::from_secs(20);
 
-fn call() -> Call {
+pub fn call() -> Call {
     as_system("crm", Scope::ALL)
 }
 
@@ -39,7 +39,7 @@ fn as_system(system: &str, scopes: &[Scope]) -> Call {
     Call::new(principal, Language::Nl)
 }
 
-fn ask(number: u32) -> Decide {
+pub fn ask(number: u32) -> Decide {
     Decide {
         person: PersonRef::Identifier {
             scheme: "member-number".parse().unwrap(),
@@ -72,12 +72,12 @@ fn adult(number: u32) -> RegisterPerson {
     }
 }
 
-fn log(name: &str) -> LogName {
+pub fn log(name: &str) -> LogName {
     LogName::parse(name).unwrap()
 }
 
 /// How many entries the newest checkpoint of a log covers.
-async fn covered(service: &Service, name: &str) -> u64 {
+pub async fn covered(service: &Service, name: &str) -> u64 {
     let Ok(note) = service.log_checkpoint(log(name)).await else {
         return 0;
     };
@@ -87,7 +87,7 @@ async fn covered(service: &Service, name: &str) -> u64 {
         .size
 }
 
-async fn until_covered(service: &Service, name: &str, size: u64) -> Duration {
+pub async fn until_covered(service: &Service, name: &str, size: u64) -> Duration {
     let since = Instant::now();
     while covered(service, name).await < size {
         assert!(

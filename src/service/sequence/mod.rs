@@ -12,6 +12,7 @@
 //!
 //! Entries are durable before step 1; callers never wait for any of these.
 
+mod first_entry;
 mod leader;
 mod origin;
 mod outside;
@@ -20,6 +21,7 @@ mod reopen;
 mod runner;
 mod sequencer;
 mod tree;
+mod turn;
 mod witnessing;
 
 use std::collections::BTreeMap;

@@ -37,11 +37,16 @@ impl Naming {
 
     /// The first label of the year that gives an origin not yet `taken`: `2027`, then `2027.2`.
     pub(super) fn free(&self, log: &str, now: Moment, taken: impl Fn(&str) -> bool) -> String {
-        let year = now.utc().year();
-        let labels = std::iter::once(year.to_string()).chain((2_u32..).map(|n| format!("{year}.{n}")));
-        let mut origins = labels.map(|label| self.origin(log, &label));
-        origins.find(|origin| !taken(origin)).unwrap_or_default()
+        free(&format!("{}/{}/{log}", self.host, self.network), now, taken)
     }
+}
+
+/// The first origin of the year below a prefix that is not yet `taken`.
+pub(super) fn free(prefix: &str, now: Moment, taken: impl Fn(&str) -> bool) -> String {
+    let year = now.utc().year();
+    let labels = std::iter::once(year.to_string()).chain((2_u32..).map(|n| format!("{year}.{n}")));
+    let mut origins = labels.map(|label| format!("{prefix}/{label}"));
+    origins.find(|origin| !taken(origin)).unwrap_or_default()
 }
 
 /// Opens an origin for each log that has none, and checks the keys of those that have. Several nodes may do this at once.

@@ -5,7 +5,7 @@ use super::tree::StoredTree;
 use crate::audit::bundle;
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::leaf::{EntryId, Leaf};
-use crate::audit::tile::{Content, Tile};
+use crate::audit::tile::{Content, Tile, WIDTH};
 use crate::audit::tlog_proof::LogProof;
 use crate::audit::tree::Hash;
 use crate::crypto::SigningKey;
@@ -13,6 +13,7 @@ use crate::domain::ids::DecisionId;
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::keys::LOGS;
+use crate::service::prune::minimum_of;
 use crate::service::refusal::Refusal;
 use crate::service::search;
 use crate::service::work::{Log, dated};
@@ -99,11 +100,22 @@ impl Service {
             let Some((_, head)) = open(tx, &name)? else {
                 return Ok(None);
             };
+            let pruned = (minimum_of(tx, head.log_id)? / WIDTH) > tile.index;
             let mut tree = StoredTree::below(tx, &head)?;
             match tile.content {
+                Content::Entries | Content::Hashes(0) if pruned => Ok(None),
                 Content::Entries => tree.entries(tile),
                 Content::Hashes(_) => tree.hashes(tile),
             }
+        })
+        .await
+    }
+
+    /// The index below which a log has no entries any more (C2SP tlog-tiles, pruning).
+    pub async fn log_minimum(&self, name: LogName) -> Result<u64, Refusal> {
+        self.read_logs(move |tx| match name.find(tx.audit_logs()?) {
+            Some(row) => minimum_of(tx, row.id).map(Some),
+            None => Ok(None),
         })
         .await
     }
@@ -118,6 +130,10 @@ impl Service {
             let Some(newest) = tx.newest_checkpoint(row.id)?.filter(|newest| old <= newest.size) else {
                 return Ok(None);
             };
+            // The hashes to the left of such a size are gone, unless it fills whole tiles.
+            if old < minimum_of(tx, row.id)? && old % WIDTH != 0 {
+                return Ok(None);
+            }
             let proof = StoredTree::below(tx, &head)?.prove_consistency(old, newest.size)?;
             Ok(Some((text(&newest), proof)))
         })

@@ -6,18 +6,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::outside::{self, Contradiction, KeepCheckpoints};
-use super::{LogKeys, Naming, SequenceError, origin, tree};
-use crate::audit::bundle;
+use super::{LogKeys, Naming, SequenceError, first_entry, origin};
 use crate::audit::checkpoint::Checkpoint;
-use crate::audit::edge::Edge;
-use crate::audit::leaf::{EntryId, Leaf, Word, leaf_hash};
+use crate::audit::leaf::{EntryId, Leaf, Word};
 use crate::crypto::note::{Note, VerifierKey};
 use crate::domain::moment::Moment;
 use crate::service::keys::Keyring;
 use crate::service::shared::OWN_CLIENT;
 use crate::service::work::dated_id;
 use crate::service::{Service, ServiceOptions, StartError, catalogue};
-use crate::store::{AuditBatch, HeadRow, LogRow, LogState, PlaceRow, Store, StoreError, Tx};
+use crate::store::{HeadRow, LogRow, LogState, Store, StoreError, Tx};
 use crate::world::{World, random};
 
 /// What reopening needs.
@@ -187,40 +185,5 @@ fn write_first_entry(
         let name = Word::parse(name).map_err(|_| StoreError::Corrupt)?;
         leaf.extra.insert(name, contradiction.note.as_str().into());
     }
-    let line = leaf.encode();
-    let hash = leaf_hash(&line);
-
-    let boot: [u8; 6] = random(with.world);
-    let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
-    let batch = AuditBatch {
-        log: new.log.clone(),
-        node: format!("{}.{boot}.reopen", with.node),
-        node_seq: 0,
-        n: 1,
-        leaf_hashes: hash.to_vec(),
-        entries: bundle::encode([line.as_slice()]).map_err(|_| StoreError::Corrupt)?,
-        created_at: now,
-    };
-    let mut edge = Edge::new();
-    edge.append(hash, &mut |_, _| {});
-    tx.insert_placed_batch(
-        &batch,
-        &PlaceRow {
-            log_id: new.id,
-            start_index: 0,
-            n: 1,
-            log: batch.log.clone(),
-            node: batch.node.clone(),
-            node_seq: 0,
-        },
-    )?;
-    tx.insert_audit_head(&HeadRow {
-        log_id: new.id,
-        size: 1,
-        root: tree::root(&edge)?,
-        edge: edge.to_bytes(),
-        leader: None,
-        leader_epoch: 0,
-    })?;
-    Ok(())
+    first_entry::write(tx, with.world, with.node, new, &leaf)
 }

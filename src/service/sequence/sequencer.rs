@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::leader::Leadership;
 use super::outside::{self, KeepCheckpoints, Trusted};
+use super::turn::{self, Turning};
 use super::{LogKeys, Pace, SequenceError, Step, tree};
 use crate::audit::checkpoint::Checkpoint;
 use crate::audit::tile::{Content, Tile};
@@ -192,6 +193,12 @@ impl Sequencer {
                 added: head.size.saturating_sub(log.published.unwrap_or(0)),
             });
         }
+        for log in &survey.logs {
+            if turn::is_due(&log.row, &*self.options.world) && self.turn(&log.row)? {
+                // The new origin has its first entry, and no checkpoint yet.
+                passed.more = true;
+            }
+        }
         Ok(passed)
     }
 
@@ -285,6 +292,26 @@ impl Sequencer {
             Ok(())
         })?;
         self.reached(Step::Published)
+    }
+
+    /// Lets a log go on under the origin of a new year.
+    fn turn(&mut self, row: &LogRow) -> Result<bool, SequenceError> {
+        let with = Turning {
+            keys: &Arc::clone(&self.options.keys),
+            world: &*Arc::clone(&self.options.world),
+            node: &self.options.node.clone(),
+            epoch: self.leadership.epoch(row.id)?,
+        };
+        let turned = self.session.change("turn_log", |tx| turn::turn(tx, &with, row))?;
+        if let Some(new) = &turned {
+            tracing::info!(
+                log = row.log.as_str(),
+                "the log goes on under the origin of a new year"
+            );
+            self.trusted.remove(&row.id);
+            debug_assert_ne!(new.id, row.id, "an origin is never opened twice");
+        }
+        Ok(turned.is_some())
     }
 
     /// Keeps a checkpoint outside the database, and from then on in mind.
