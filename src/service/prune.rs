@@ -188,7 +188,7 @@ fn minimum(store: &Store, row: &LogRow, before: Moment) -> Result<Found, StoreEr
 /// Removes what is below the minimum index, some batches at a time.
 fn remove(store: &Store, log_id: u64) -> Result<(), StoreError> {
     let minimum = store.read("prune_minimum", |tx| minimum_of(tx, log_id))?;
-    while minimum > 0 {
+    loop {
         let page = store.read("prune_times", |tx| tx.placed_times(log_id, 0, STEP))?;
         let last = page
             .iter()

@@ -10,12 +10,15 @@ use akkoord::audit::proof::verify_consistency;
 use akkoord::audit::tile::Tile;
 use akkoord::crypto::note::VerifierKey;
 use akkoord::domain::moment::Moment;
+use akkoord::domain::personal::Personal;
 use akkoord::service::Service;
+use akkoord::service::exports::{ExportFormat, RequestExport};
 use akkoord::service::refusal::Refusal;
 use akkoord::service::sequence::LogName;
 use akkoord::world::TurnedWorld;
 
 use crate::sequence_service::{ask, call, covered, log, until_covered};
+use crate::support::bundle::verified;
 use crate::support::engine::TestStorage;
 use crate::support::log::verify_served;
 use crate::support::service::{clock, node};
@@ -138,8 +141,22 @@ both_engines! {
         verify_consistency(early.size, late.size, &proof, &early.root, &late.root).unwrap();
         assert!(service.log_consistency(old.clone(), 256).await.is_ok());
         assert_eq!(service.log_consistency(old, 100).await, Err(Refusal::NotFound));
+        // What is left can be exported, and verifies with the key of that year.
+        let wanted = RequestExport {
+            log: LogName::parse("decision-2027").unwrap(),
+            from: None,
+            to: None,
+            format: ExportFormat::Ndjson,
+            openings: false,
+            reason: Personal::new("audit 2029".to_owned()),
+        };
+        let plan = service.request_export(&service.operator().unwrap(), wanted).await.unwrap().plan;
+        assert_eq!(plan.entries(), 344);
+        let bundle = service.write_export(&plan, Vec::new(), &|_| {}).unwrap();
+        let key = service.log_vkey(LogName::parse("decision-2027").unwrap()).await.unwrap();
+        verified(tempfile::tempdir().unwrap().path(), &bundle, &key).unwrap();
         // The policy and what it did are in the log.
-        until_covered(&service, "admin", admin + 1).await;
+        until_covered(&service, "admin", admin + 2).await;
         let lines = verify_served(&service, "admin").await.lines;
         let pruned = lines.iter().map(|line| Leaf::parse(line).unwrap()).find(|leaf| leaf.kind.as_str() == "log.pruned");
         let pruned = pruned.unwrap();

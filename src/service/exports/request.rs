@@ -12,6 +12,7 @@ use crate::domain::personal::Personal;
 use crate::service::call::{Call, Scope};
 use crate::service::keys::AUDIT_EXPORT;
 use crate::service::lane::Verb;
+use crate::service::prune::minimum_of;
 use crate::service::refusal::{Conflict, Forbidden, Invalid, Refusal};
 use crate::service::sequence::LogName;
 use crate::service::shared::Shared;
@@ -191,6 +192,12 @@ impl RequestExport {
             let (from, to) = span.unwrap_or((0, 0));
             (from.min(size), to.min(size))
         };
+        // What the retention policy has removed cannot be exported; the hashes to its left are in the bundle.
+        let minimum = minimum_of(tx, row.id)?;
+        let (from, to) = (from.max(minimum), to.max(minimum));
+        // A checkpoint that a witness has cosigned is worth more than one that is newer, if it covers all of it.
+        let cosigned = tx.newest_cosigned(row.id)?.map(|cosigned| cosigned.size);
+        let size = cosigned.filter(|cosigned| *cosigned >= to).unwrap_or(size);
         Ok(ExportPlan {
             log_id: row.id,
             log: row.log,

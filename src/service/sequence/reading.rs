@@ -131,7 +131,7 @@ impl Service {
                 return Ok(None);
             };
             // The hashes to the left of such a size are gone, unless it fills whole tiles.
-            if old < minimum_of(tx, row.id)? && old % WIDTH != 0 {
+            if old < minimum_of(tx, row.id)? && !old.is_multiple_of(WIDTH) {
                 return Ok(None);
             }
             let proof = StoredTree::below(tx, &head)?.prove_consistency(old, newest.size)?;
