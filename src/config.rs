@@ -60,6 +60,9 @@ pub struct Config {
     /// Organisations that cosign the audit logs.
     #[serde(default, skip_serializing_if = "Witnesses::is_default")]
     pub witnesses: Witnesses,
+    /// Webhooks that are sent.
+    #[serde(default)]
+    pub webhooks: Webhooks,
     /// Other issuers of tokens than Akkoord itself, one `[[issuer]]` each.
     #[serde(default, rename = "issuer", skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<IssuerSettings>,
@@ -96,6 +99,26 @@ impl Default for Limits {
             deadline_ms: 5_000,
             pool_size: 8,
             drain_seconds: 0,
+        }
+    }
+}
+
+/// Webhooks that are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Whether they may go to private, loopback and link-local addresses, and over plain http. Whoever may manage webhooks
+    /// can then make this service call whatever it can reach. Default `false`.
+    pub allow_private: bool,
+    /// Seconds within which a receiver must answer. Default 15.
+    pub timeout_seconds: u64,
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            timeout_seconds: 15,
         }
     }
 }
@@ -334,6 +357,11 @@ impl Config {
                 &format!("`limits.{key}` is from {least} to {most}"),
             );
         }
+        wrong(
+            !(1..=30).contains(&self.webhooks.timeout_seconds),
+            "timeout_seconds",
+            "`webhooks.timeout_seconds` is from 1 to 30",
+        );
         wrong(
             telemetry::filter(&self.log.level).is_none(),
             "level",

@@ -4,6 +4,7 @@ pub mod audit_entries;
 pub mod audit_exports;
 pub mod authzen;
 pub mod authzen_search;
+pub mod changes;
 pub mod consents;
 pub mod decision_batches;
 pub mod decisions;
@@ -23,6 +24,7 @@ pub mod restrictions;
 mod schema;
 pub mod source_notices;
 pub mod unsubscribe;
+pub mod webhook_endpoints;
 pub mod wire;
 
 use actix_web::http::Method;
@@ -122,5 +124,14 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(audit_entries::search)
         .service(audit_exports::ask)
         .service(audit_exports::fetch)
+        .service(changes::read)
+        .service(webhook_endpoints::add)
+        .service(webhook_endpoints::read_all)
+        .service(webhook_endpoints::read)
+        .service(webhook_endpoints::change)
+        .service(webhook_endpoints::remove)
+        .service(webhook_endpoints::rotate)
+        .service(webhook_endpoints::read_deliveries)
+        .service(webhook_endpoints::replay)
         .service(docs::document);
 }

@@ -134,6 +134,8 @@ fn frame() -> OpenApi {
         ("Objections and restrictions", "GDPR articles 21 and 18."),
         ("Preferences", "How people want to be reached."),
         ("Policies", "What may be asked, and in which words."),
+        ("Changes", "What other systems must know."),
+        ("Webhooks", "The same, delivered."),
         ("Audit", "Who asked what, and why it was answered as it was."),
         ("Document", "This document."),
     ];
@@ -180,7 +182,9 @@ fn complete(operation: &mut Operation, method: &str) {
         _ => false,
     };
     let has_parameters = operation.parameters.as_ref().is_some_and(|list| !list.is_empty());
-    let writes_once = method == "POST" && operation.responses.responses.contains_key("201");
+    // What is about nobody is not kept under a key: a second receiver at one address is refused as such.
+    let keyless = operation.operation_id.as_deref() == Some("addWebhookEndpoint");
+    let writes_once = method == "POST" && !keyless && operation.responses.responses.contains_key("201");
 
     let mut errors: Vec<(&str, &str)> = vec![
         ("429", "Too many requests; wait as `Retry-After` says"),

@@ -102,6 +102,13 @@ pub struct RevokeArguments {
     place: PlaceArguments,
 }
 
+impl PlaceArguments {
+    /// Whether the answer is to be JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
 fn client_id(text: &str) -> Result<ClientId, String> {
     ClientId::parse(text).map_err(|error| error.to_string())
 }

@@ -31,6 +31,7 @@ mod keys;
 pub mod policy;
 mod progress;
 mod serve;
+mod stops;
 mod witness;
 
 /// Exit code for a configuration that must be changed: `EX_CONFIG` of sysexits.h. A supervisor need not try again.
@@ -74,6 +75,9 @@ enum Command {
     /// Looks after the audit logs
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Writes files of stops for systems that only take files
+    #[command(subcommand)]
+    Stops(stops::StopsCommand),
     /// Watches the audit logs of another organisation
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -177,6 +181,7 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => keys::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Stops(command) => stops::run(command),
         Command::Witness(command) => witness::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Openapi => {

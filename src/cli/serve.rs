@@ -11,8 +11,10 @@ use super::{Failure, RootKeyArguments, say};
 use crate::config::Config;
 use crate::crypto::RootKey;
 use crate::outward;
+use crate::outward::webhook::{WebhookClient, WebhookSettings};
 use crate::policy::load::{Files, read_folder};
 use crate::service::access::AccessOptions;
+use crate::service::propagate::{PropagationOptions, Tempo};
 use crate::service::{Service, ServiceOptions, StartError};
 use crate::store::{Observer, Store, StoreOptions};
 use crate::telemetry;
@@ -49,6 +51,13 @@ pub fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         let signals = Signals::listen()?;
         let transactions = Transactions::default();
         let service = open_observed(&config, root_key, files, Some(&transactions))?;
+        begin_telling(
+            &service,
+            WebhookSettings {
+                allow_private: config.webhooks.allow_private,
+                timeout: Duration::from_secs(config.webhooks.timeout_seconds),
+            },
+        )?;
         if config.test_subjects {
             service.ensure_test_subjects().await?;
         }
@@ -62,6 +71,19 @@ pub fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         until_signal(signals, server, service, Duration::from_secs(config.limits.drain_seconds)).await;
         Ok(())
     })
+}
+
+/// From now on other systems are told what they must know.
+pub fn begin_telling(service: &Service, settings: WebhookSettings) -> Result<(), Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::Refused(format!("cannot send webhooks: {error}"));
+    let sender = WebhookClient::new(settings).map_err(|error| refused(&error))?;
+    let options = PropagationOptions {
+        sender: Arc::new(sender),
+        tempo: Tempo::default(),
+    };
+    service
+        .start_propagation(options)
+        .map_err(|error| refused(&error))
 }
 
 /// Core dumps hold keys.
@@ -192,6 +214,7 @@ pub async fn until_signal(mut signals: Signals, server: RunningServer, service: 
     let ending = async {
         server.drain();
         tokio::time::sleep(pause).await;
+        service.end_waits();
         server.stop(true).await;
         tokio::task::spawn_blocking(move || service.stop()).await.ok();
     };

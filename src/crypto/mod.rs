@@ -17,6 +17,7 @@ pub mod seal;
 pub mod secret;
 pub mod sign;
 pub mod token;
+pub mod webhook;
 
 pub use derive::{PersonKeys, Sha256, constant_time_eq, mac, mac_framed, sha256, sha256_parts};
 pub use frame::Frame;
@@ -27,3 +28,4 @@ pub use root_key::RootKey;
 pub use seal::{PAD_BUCKET, Place, SealError, key_version_of, open, pad, seal, unpad};
 pub use secret::{Secret32, SecretBytes};
 pub use sign::{PublicKey, SigningKey};
+pub use webhook::WebhookSecret;

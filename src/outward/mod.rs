@@ -4,4 +4,5 @@
 pub mod bulk;
 pub mod checkpoint_file;
 pub mod jwks;
+pub mod webhook;
 pub mod witness;

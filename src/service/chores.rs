@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, catalogue, prune, signing};
+use super::{Service, catalogue, propagate, prune, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -109,6 +109,15 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
             let pruning = prune::prune(shared, store, false)?;
             Ok(usize::try_from(pruning.items()).unwrap_or(usize::MAX))
         }),
+        with(
+            "sweep-messages",
+            Duration::from_secs(3_600),
+            true,
+            |shared, store, _| {
+                let before = shared.world.now().plus_seconds(-propagate::KEPT);
+                store.change("sweep_messages", |tx| tx.prune_messages(before))
+            },
+        ),
         // PostgreSQL does this by itself, and is not asked.
         with("wal-checkpoint", Duration::from_secs(15), false, |_, store, _| {
             store.checkpoint().map(|()| 0)

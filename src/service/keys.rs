@@ -11,7 +11,7 @@ use crate::crypto::{
     KeyName, PairwiseKey, PersonKey, PersonKeyPlace, PersonKeys, RootKey, Secret32, SigningKey, Standing,
     TenantKeys, WrappedPersonKey,
 };
-use crate::domain::ids::{OrganisationId, PersonId, SchemeId, SystemId};
+use crate::domain::ids::{EventId, OrganisationId, PersonId, SchemeId, SystemId};
 use crate::policy::catalogue::Catalogue;
 use crate::store::{EpochKeyRow, PersonKeyRow, Store, StoreError, TenantKeyRow, Tx, WrappedKey};
 use crate::world::{World, random};
@@ -21,6 +21,9 @@ pub(crate) const PERSON_KEY_VERSION: u32 = 1;
 
 /// The three logs of a network.
 pub(crate) const LOGS: [&str; 3] = ["consent", "decision", "admin"];
+
+/// In place of a library, in the ids of messages; no library can be called this.
+const MESSAGES: &str = "/messages";
 
 /// Label of the tokens in unsubscribe links.
 pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
@@ -232,6 +235,23 @@ impl Keyring {
             key.open(text)
         })?;
         Some(PersonId::from_bytes(opened))
+    }
+
+    /// The id by which a system knows a message. Each system gets another one, so that two of them cannot join what they
+    /// were told; it opens again, so that no table is needed.
+    pub(crate) fn message_id(&self, system: &SystemId, event: EventId) -> String {
+        let key = self.tenant_keys.load().pairwise(system.as_str(), MESSAGES);
+        key.and_then(|key| key.pseudonym(event.as_bytes()).ok())
+            .unwrap_or_default()
+    }
+
+    /// The event behind the id of a message; `None` for any other text.
+    pub(crate) fn open_message_id(&self, system: &SystemId, text: &str) -> Option<EventId> {
+        let key = self
+            .tenant_keys
+            .load()
+            .pairwise_of(system.as_str(), MESSAGES, text)?;
+        key.open(text).map(EventId::from_bytes)
     }
 
     /// Seals a link token.

@@ -241,7 +241,7 @@ impl Runner {
                 .into_iter()
                 .for_each(|job| job.reply(Err(Refusal::Unavailable)));
         }
-        let mut outcome = Err(StoreError::Unavailable("not tried".into()));
+        let mut outcome: Result<bool, _> = Err(StoreError::Unavailable("not tried".into()));
         for _ in 0..TRIES {
             outcome = self.attempt(&mut batch);
             if !matches!(outcome, Err(StoreError::Conflict { .. })) {
@@ -249,13 +249,16 @@ impl Runner {
             }
         }
         match outcome {
-            Ok(()) => {
+            Ok(tells) => {
                 self.figures.batches.fetch_add(1, Ordering::Relaxed);
                 self.figures
                     .requests
                     .fetch_add(u64::try_from(batch.len()).unwrap_or(0), Ordering::Relaxed);
                 batch.into_iter().for_each(|job| job.reply(Ok(())));
                 self.shared.standing.ring();
+                if tells {
+                    self.shared.news.ring();
+                }
             }
             // One request that cannot be done must not take the others with it.
             Err(error) if batch.len() > 1 && !is_outage(&error) => {
@@ -270,7 +273,8 @@ impl Runner {
         }
     }
 
-    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    /// Answers whether other systems must be told anything.
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
         self.prepare_people(batch.iter().map(|job| job.fresh_people()).sum())?;
         let Self {
             shared,
@@ -279,7 +283,7 @@ impl Runner {
             spare,
             ..
         } = self;
-        let used = session.change("lane", |tx| -> Result<usize, StoreError> {
+        let (used, tells) = session.change("lane", |tx| -> Result<(usize, bool), StoreError> {
             catalogue::refresh(shared, tx)?;
             let mut subjects = Subjects::default();
             batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
@@ -289,11 +293,11 @@ impl Runner {
                 job.run(&mut work)?;
             }
             let used = work.used_spares();
-            work.finish(sequence)?;
-            Ok(used)
+            let tells = work.finish(sequence)?;
+            Ok((used, tells))
         })?;
         spare.drain(..used.min(spare.len()));
-        Ok(())
+        Ok(tells)
     }
 
     /// Keys of people to come are stored before the transaction that makes the people: the key store is another

@@ -6,7 +6,7 @@ use super::people::look_at_pairwise;
 use super::refusal::{Conflict, Refusal};
 use super::shared::Shared;
 use super::verbs::{MergePeople, Recorded};
-use super::work::{Circumstances, Stop, Subjects, Work};
+use super::work::{Circumstances, PERSON_MERGED, Stop, Subjects, Work};
 use crate::domain::event::{Actor, ActorKind, Change};
 use crate::domain::ids::{OrganisationId, PersonId};
 use crate::domain::person::PersonRecord;
@@ -48,6 +48,11 @@ impl Verb for MergePeople {
             record: Box::new(record),
         };
         let id = work.record(call, keep, circumstances, change)?;
+        // The other libraries of either record hear of it too: their systems know one of the two.
+        let kept = std::sync::Arc::clone(&work.member(keep)?.record);
+        for library in kept.standings.keys().filter(|library| **library != organisation) {
+            work.tell_library(PERSON_MERGED, keep, Some(gone), library)?;
+        }
         hand_over_wards(call, work, &merged_away, gone, keep)?;
         work.end_by_merge(gone, keep)?;
         Ok(Recorded {

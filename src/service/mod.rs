@@ -20,6 +20,7 @@ mod lane;
 mod merge;
 mod once;
 mod people;
+pub mod propagate;
 pub mod prune;
 mod readiness;
 pub mod refusal;
@@ -27,13 +28,14 @@ pub mod search;
 pub mod sequence;
 pub mod shared;
 pub mod signing;
+pub mod stops;
 pub mod test_subjects;
 mod unsubscribe;
 pub mod verbs;
 mod wishes;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -51,6 +53,7 @@ use self::keys::{Keyring, KeyringError};
 pub use self::lane::LaneFigures;
 use self::lane::{Lane, Verb};
 use self::once::Once;
+use self::propagate::Propagation;
 pub use self::readiness::Readiness;
 use self::refusal::Refusal;
 use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
@@ -140,6 +143,7 @@ struct Inner {
     access: Arc<Access>,
     chores: Chores,
     exports: Arc<Semaphore>,
+    propagation: OnceLock<Propagation>,
 }
 
 impl std::fmt::Debug for Service {
@@ -189,6 +193,7 @@ impl Service {
             public_base: options.public_base,
             test_subjects: options.test_subjects,
             standing: Arc::default(),
+            news: propagate::News::default(),
         });
         // Before the lanes: a database that was rolled back must not answer a single question.
         let sequencing = Sequencing::start(sequencer, &shared.standing, Pace::default())?;
@@ -218,6 +223,7 @@ impl Service {
             exports: Arc::new(Semaphore::new(exports::AT_ONCE)),
             access,
             chores,
+            propagation: OnceLock::new(),
         })))
     }
 
@@ -231,6 +237,7 @@ impl Service {
         self.0.bulk.stop();
         self.0.sequencing.stop();
         self.0.witnessing.stop();
+        self.stop_propagation();
     }
 
     /// The catalogue in force.

@@ -41,6 +41,10 @@ impl Service {
         };
         let policies = format!("version {}", self.catalogue().version);
         let halted = self.0.shared.standing.why_halted();
+        // No part of `ready`: a node that cannot tell others can still record, and must.
+        let propagation = self
+            .propagation()
+            .map(|figures| figures.word(self.world().now().seconds()));
         let word = if recording { "works" } else { "cannot be done now" };
         Readiness {
             ready: database.0 && recording && halted.is_none(),
@@ -53,7 +57,10 @@ impl Service {
                     halted.is_none(),
                     halted.unwrap_or_else(|| "leads to every checkpoint".to_owned()),
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(propagation.map(|(good, word)| ("propagation", good, word)))
+            .collect(),
             witnesses: self.0.witnessing.summary(),
         }
     }

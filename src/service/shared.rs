@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::keys::Keyring;
+use super::propagate::News;
 use super::sequence::Standing;
 use crate::domain::ids::PurposeId;
 use crate::domain::moment::Moment;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) test_subjects: bool,
     /// Whether anything may be recorded, and the bell of the sequencer.
     pub(crate) standing: Arc<Standing>,
+    /// The bell of whoever tells other systems, and the end of the feed for those who wait for it.
+    pub(crate) news: News,
 }
 
 impl std::fmt::Debug for Shared {

@@ -9,7 +9,7 @@ mod staged;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use changes::Circumstances;
+pub(crate) use changes::{Circumstances, PERSON_MERGED};
 pub(crate) use people::{Found, Person, PersonState, may_use_scheme};
 pub(crate) use sealed::{open_event, open_standing};
 use staged::Staged;
@@ -213,8 +213,8 @@ impl<'w, 'tx> Work<'w, 'tx> {
         call.principal.client == OWN_CLIENT
     }
 
-    /// Writes everything that was staged. After this the work is over.
-    pub(crate) fn finish(mut self, sequence: &mut NodeSequence) -> Result<(), StoreError> {
+    /// Writes everything that was staged. After this the work is over. Answers whether other systems must be told anything.
+    pub(crate) fn finish(mut self, sequence: &mut NodeSequence) -> Result<bool, StoreError> {
         let Staged { new_people, .. } = &self.staged;
         if !new_people.is_empty() {
             let rows: Vec<_> = new_people
@@ -228,7 +228,9 @@ impl<'w, 'tx> Work<'w, 'tx> {
             self.tx.insert_identifiers(&self.staged.new_identifiers)?;
         }
         self.write_records()?;
-        self.staged.write(self.tx, sequence, self.now)
+        let tells = self.staged.tells();
+        self.staged.write(self.tx, sequence, self.now)?;
+        Ok(tells)
     }
 }
 

@@ -26,12 +26,14 @@ use OnErasure::{Delete, Keep, None as Nobody, Shred};
 
 const TOMBSTONE: OnErasure = Keep("tombstone: a random id that a restored backup is checked against");
 const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; removed when they have been");
+const TOLD: OnErasure =
+    Keep("GDPR art. 19: a recipient that was down must still be told; a random id, removed after 30 days");
 const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
 const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 24] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 28] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -224,9 +226,62 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 24] = [
             ("event_id", TELL),
             ("kind", TELL),
             ("person_id", TELL),
+            ("other_id", TELL),
+            ("revision", TELL),
             ("organisation", TELL),
             ("purpose", TELL),
             ("recorded_at", TELL),
+        ],
+    ),
+    (
+        "feed_head",
+        &[("id", Nobody), ("oldest", Nobody), ("next", Nobody)],
+    ),
+    (
+        "message",
+        &[
+            ("seq", TOLD),
+            ("event_id", TOLD),
+            ("kind", TOLD),
+            ("person_id", TOLD),
+            ("other_id", TOLD),
+            ("organisation", TOLD),
+            ("purpose", TOLD),
+            ("recorded_at", TOLD),
+            ("placed_at", TOLD),
+        ],
+    ),
+    (
+        "webhook_endpoint",
+        &[
+            ("id", Nobody),
+            ("system", Nobody),
+            ("url", Nobody),
+            ("secrets", Nobody),
+            ("state", Nobody),
+            ("why", Nobody),
+            ("created_at", Nobody),
+            ("changed_at", Nobody),
+            ("failures", Nobody),
+            ("rests_until", Nobody),
+            ("lease_node", Nobody),
+            ("lease_epoch", Nobody),
+            ("lease_until", Nobody),
+        ],
+    ),
+    (
+        "webhook_delivery",
+        &[
+            ("endpoint_id", TOLD),
+            ("seq", TOLD),
+            ("person_id", TOLD),
+            ("state", TOLD),
+            ("attempts", TOLD),
+            ("since", TOLD),
+            ("due_at", TOLD),
+            ("ended_at", TOLD),
+            ("status", TOLD),
+            ("why", TOLD),
         ],
     ),
     (

@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 28] = [
+pub const CONSTRAINTS: [(&str, &str); 32] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -93,6 +93,13 @@ pub const CONSTRAINTS: [(&str, &str); 28] = [
     ),
     ("idempotency_pkey", "idempotency.client_id, idempotency.key_hash"),
     ("outbox_pkey", "outbox.event_id, outbox.kind"),
+    ("feed_head_pkey", "feed_head.id"),
+    ("message_pkey", "message.seq"),
+    ("webhook_endpoint_pkey", "webhook_endpoint.id"),
+    (
+        "webhook_delivery_pkey",
+        "webhook_delivery.endpoint_id, webhook_delivery.seq",
+    ),
     (
         "statistic_pkey",
         "statistic.organisation, statistic.purpose, statistic.day, statistic.measure",

@@ -197,9 +197,66 @@ diesel::table! {
         event_id -> Binary,
         kind -> Text,
         person_id -> Binary,
+        other_id -> Nullable<Binary>,
+        revision -> BigInt,
         organisation -> Text,
         purpose -> Nullable<Text>,
         recorded_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    feed_head (id) {
+        id -> BigInt,
+        oldest -> BigInt,
+        next -> BigInt,
+    }
+}
+
+diesel::table! {
+    message (seq) {
+        seq -> BigInt,
+        event_id -> Binary,
+        kind -> Text,
+        person_id -> Binary,
+        other_id -> Nullable<Binary>,
+        organisation -> Text,
+        purpose -> Nullable<Text>,
+        recorded_at -> BigInt,
+        placed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_endpoint (id) {
+        id -> Binary,
+        system -> Text,
+        url -> Text,
+        secrets -> Text,
+        state -> Text,
+        why -> Nullable<Text>,
+        created_at -> BigInt,
+        changed_at -> BigInt,
+        failures -> BigInt,
+        rests_until -> BigInt,
+        lease_node -> Nullable<Text>,
+        lease_epoch -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_delivery (endpoint_id, seq) {
+        endpoint_id -> Binary,
+        seq -> BigInt,
+        person_id -> Binary,
+        state -> Text,
+        attempts -> BigInt,
+        since -> BigInt,
+        due_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        status -> Nullable<BigInt>,
+        why -> Nullable<Text>,
     }
 }
 
@@ -252,3 +309,4 @@ diesel::table! {
 
 allow_tables_to_appear_in_same_query!(person_identifier, person, person_record, person_key);
 allow_tables_to_appear_in_same_query!(audit_queue, audit_place, audit_batch, audit_private);
+allow_tables_to_appear_in_same_query!(webhook_delivery, message);

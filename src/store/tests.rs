@@ -162,6 +162,8 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
         event_id: EventId::from_bytes([from; 16]),
         kind: "k".to_owned(),
         person_id: first,
+        other_id: None,
+        revision: 1,
         organisation: "a".to_owned(),
         purpose: None,
         recorded_at: NOW,

@@ -14,6 +14,7 @@ pub mod limit;
 pub mod metrics;
 pub mod pdf;
 pub mod problem;
+pub mod propagation;
 pub mod query;
 pub mod server;
 pub mod site;

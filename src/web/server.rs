@@ -16,6 +16,7 @@ use super::body::BodyLimits;
 use super::lanes;
 use super::metrics::OPEN_METRICS;
 use super::problem::{Kind, Problem};
+use super::propagation;
 use super::site::Site;
 use super::trace::observe;
 use super::transactions::Transactions;
@@ -115,8 +116,10 @@ impl RunningServer {
 pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::Result<RunningServer> {
     let workers = options.workers.max(1);
     let site = Data::new(Site::new(options.trusted_proxies.clone()));
-    site.metrics
-        .register(|registry| lanes::register(registry, service));
+    site.metrics.register(|registry| {
+        lanes::register(registry, service);
+        propagation::register(registry, service);
+    });
     if let Some(transactions) = &options.transactions {
         site.metrics.register(|registry| transactions.register(registry));
     }

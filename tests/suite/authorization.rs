@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use akkoord::api;
+use akkoord::outward::webhook::{WebhookClient, WebhookSettings};
 use akkoord::service::Service;
 use akkoord::service::access::client::ClientId;
 use akkoord::service::access::{AccessOptions, Credential, NewClient};
 use akkoord::service::call::Scope;
+use akkoord::service::propagate::{PropagationOptions, Tempo};
 use akkoord::web::server::{RunningServer, ServerOptions, start};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -108,6 +110,8 @@ struct Case {
     unsubscribe: String,
     export: String,
     notice: u32,
+    /// A receiver of webhooks and what waits for it, where the operation is about one.
+    webhook: (String, String),
 }
 
 impl House {
@@ -122,6 +126,16 @@ impl House {
             ..ServerOptions::at("127.0.0.1:0".parse().unwrap())
         };
         let server = start(&options, &service, &[api::face()]).unwrap();
+        // Receivers in this test are on this machine, and none is there.
+        let settings = WebhookSettings {
+            allow_private: true,
+            timeout: std::time::Duration::from_secs(1),
+        };
+        let options = PropagationOptions {
+            sender: std::sync::Arc::new(WebhookClient::new(settings).unwrap()),
+            tempo: Tempo::default(),
+        };
+        service.start_propagation(options).unwrap();
         let house = Self {
             service,
             server,
@@ -250,6 +264,10 @@ impl House {
             ours,
             theirs,
             identifier,
+            webhook: match operation.contains("/webhook-endpoints/{") {
+                true => self.webhook(at, receipt["personId"].as_str().unwrap()).await,
+                false => Default::default(),
+            },
             receipt,
             decision: decision["decisionId"].as_str().unwrap().to_owned(),
             export,
@@ -257,6 +275,27 @@ impl House {
         };
         self.before(operation, &case).await;
         case
+    }
+
+    /// A receiver that never answers, with a message that waits for it.
+    async fn webhook(&self, at: usize, person: &str) -> (String, String) {
+        let url = format!("http://127.0.0.1:9/{at}");
+        let endpoint = self
+            .done("POST", "/v1/webhook-endpoints", json!({ "url": url }))
+            .await;
+        let id = endpoint["id"].as_str().unwrap().to_owned();
+        let objection = json!({ "person": { "personId": person }, "organisation": LINDE, "directMarketing": true,
+            "indicationMethod": "phone", "actor": { "type": "self" } });
+        self.done("POST", "/v1/objections", objection).await;
+        let token = self.token("right", None);
+        let path = format!("/v1/webhook-endpoints/{id}/deliveries");
+        loop {
+            let page = self.send(Some(&token), "GET", &path, &Body::None).await.json();
+            if let Some(delivery) = page["items"][0]["id"].as_str() {
+                return (id, delivery.to_owned());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     /// What an operation undoes has to be done first.
@@ -477,6 +516,22 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         "GET /v1/audit-exports/{exportId}" => {
             let id = if foreign { "AAAAAAAAAAAAAAAA" } else { &case.export };
             (format!("/v1/audit-exports/{id}"), Body::None)
+        }
+        "GET /v1/changes" => return names_nobody("/v1/changes", Body::None),
+        "GET /v1/webhook-endpoints" => return names_nobody("/v1/webhook-endpoints", Body::None),
+        "POST /v1/webhook-endpoints" => {
+            let body = json!({ "url": "http://127.0.0.1:9/new" });
+            return names_nobody("/v1/webhook-endpoints", Body::Json(body));
+        }
+        of if of.contains("/v1/webhook-endpoints/{endpointId}") => {
+            let (id, delivery) = match role {
+                Role::ForeignId => ("00000000000000000000000000000000", "x"),
+                _ => (case.webhook.0.as_str(), case.webhook.1.as_str()),
+            };
+            let (method, path) = of.split_once(' ')?;
+            let path = path.replace("{endpointId}", id).replace("{deliveryId}", delivery);
+            let change = Body::Json(json!({ "state": "paused" }));
+            (path, if method == "PATCH" { change } else { Body::None })
         }
         "GET /v1/purposes" => return names_nobody("/v1/purposes", Body::None),
         "GET /v1/purposes/{purposeId}/versions/{version}" => {

@@ -83,6 +83,16 @@ mod promises_outage;
 #[cfg(test)]
 mod promises_withdrawn;
 #[cfg(test)]
+mod propagation_feed;
+#[cfg(test)]
+mod propagation_figures;
+#[cfg(test)]
+mod propagation_killed;
+#[cfg(test)]
+mod propagation_stops;
+#[cfg(test)]
+mod propagation_webhooks;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sequence_http;

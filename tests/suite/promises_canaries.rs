@@ -158,6 +158,17 @@ async fn live(driver: &mut Driver) {
         .drive("mergePeople", "POST", "/v1/people/merges", Some(merge))
         .await;
 
+    // A receiver that never answers: what is to be delivered waits.
+    let receiver = json!({"url": "http://127.0.0.1:9/kanarie"});
+    driver
+        .drive(
+            "addWebhookEndpoint",
+            "POST",
+            "/v1/webhook-endpoints",
+            Some(receiver),
+        )
+        .await;
+
     // Words.
     let about = member(&canaries.member_number);
     let word = |purpose: &str, version: u64, status: &str| {
@@ -211,6 +222,19 @@ async fn live(driver: &mut Driver) {
     driver
         .prove("proveReceipt", format!("/v1/receipts/{receipt_id}/proof"))
         .await;
+    // The same for a list.
+    let path = format!(
+        "/v1/decision-batches?organisation={LIBRARY}&purpose=newsletter&action=contact&channel=email&dataScopes=email&scheme=email"
+    );
+    let list = json!({"value": canaries.email, "ref": canaries.reference}).to_string();
+    let lines = [("Content-Type", "application/x-ndjson")];
+    let answer = driver
+        .client
+        .send("POST", &path, &lines, Some(list.as_bytes()))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    driver.driven.insert("decideInBulk");
     let unsubscribe = permit["obligations"][0]["url"].as_str().unwrap();
     let unsubscribe = unsubscribe.split_once("/u/").unwrap().1.to_owned();
     let mut unknown = ask.clone();
@@ -341,6 +365,8 @@ async fn live(driver: &mut Driver) {
     assert_eq!(bundle.header("content-type"), Some("application/zip"));
     driver.driven.insert("fetchAuditExport");
 
+    webhooks(driver).await;
+
     // Beside the document.
     let evaluation = json!({
         "subject": {"type": "system", "id": "crm"}, "resource": {"type": "profile", "id": id},
@@ -462,6 +488,49 @@ async fn go_wrong(driver: &mut Driver) {
     driver.keep(&answer);
 }
 
+/// What is told to others, and the receiver it is told to.
+async fn webhooks(driver: &mut Driver) {
+    let all = "/v1/webhook-endpoints";
+    let listed = driver.drive("readWebhookEndpoints", "GET", all, None).await;
+    let path = format!("{all}/{}", listed["items"][0]["id"].as_str().unwrap());
+    let deliveries = format!("{path}/deliveries");
+    let until = Instant::now() + Duration::from_secs(20);
+    let delivery = loop {
+        let page = driver.client.get(&deliveries).await.expect(200);
+        if let Some(delivery) = page["items"][0]["id"].as_str() {
+            break delivery.to_owned();
+        }
+        assert!(Instant::now() < until, "nothing is to be delivered");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let changes = driver.drive("readChanges", "GET", "/v1/changes", None).await;
+    assert!(!changes["items"].as_array().unwrap().is_empty());
+    for (operation, method, path, body) in [
+        ("readWebhookDeliveries", "GET", deliveries.clone(), None),
+        ("readWebhookEndpoint", "GET", path.clone(), None),
+        (
+            "changeWebhookEndpoint",
+            "PATCH",
+            path.clone(),
+            Some(json!({"state": "active"})),
+        ),
+        ("rotateWebhookSecret", "POST", format!("{path}/secrets"), None),
+        (
+            "replayWebhookDelivery",
+            "POST",
+            format!("{deliveries}/{delivery}/replays"),
+            None,
+        ),
+    ] {
+        driver.drive(operation, method, path, body).await;
+    }
+    // Another one, so that what waits for the first stays to be searched.
+    let other = json!({"url": "http://127.0.0.1:9/elders"});
+    let other = driver.client.post(all, &other).await.expect(201);
+    let path = format!("{all}/{}", other["id"].as_str().unwrap());
+    driver.drive("removeWebhookEndpoint", "DELETE", path, None).await;
+}
+
 fn with_each_text_replaced(body: &Value, text: &str) -> Vec<String> {
     fn places(value: &Value, here: &str, found: &mut Vec<String>) {
         match value {
@@ -501,7 +570,8 @@ fn operations() -> BTreeSet<String> {
 
 fn nothing_personal_is_readable(url: &str, folder: &Path, mut places: Vec<PathBuf>, stop: impl FnOnce()) {
     let canaries = Canaries::new();
-    let mut installation = Installation::new(url, folder, 1, "");
+    let mut installation =
+        Installation::new(url, folder, 1, "queue = 4096\n[webhooks]\nallow_private = true");
     let metrics = installation.serve_metrics();
     let Serving { mut program, address } = installation.start();
     let mut driver = Driver {
@@ -552,6 +622,8 @@ fn nothing_personal_is_readable(url: &str, folder: &Path, mut places: Vec<PathBu
         "audit_private",
         "audit_batch",
         "idempotency",
+        "message",
+        "webhook_delivery",
     ] {
         assert!(
             filled(table),

@@ -171,30 +171,36 @@ both_engines! {
         );
     }
 
-    fn messages_wait_in_order(engine) {
+    fn messages_of_a_person_wait_in_the_order_of_their_changes(engine) {
         let storage = TestStorage::new(engine);
         let store = open(&storage);
         let message = |number, at, purpose: Option<&str>| OutboxRow {
             event_id: event(number),
             kind: "consent.withdrawn".to_owned(),
             person_id: person(1),
+            other_id: None,
+            revision: number.into(),
             organisation: "a".to_owned(),
             purpose: purpose.map(str::to_owned),
             recorded_at: at,
         };
-        let (later, first) = (
+        // The second change was recorded by a node whose clock runs behind.
+        let (first, second) = (
             message(1, NOW.plus_seconds(1), None),
             message(2, NOW, Some("newsletter")),
         );
-        change(&store, |tx| tx.insert_outbox(&[later.clone(), first.clone()])).unwrap();
+        change(&store, |tx| tx.insert_outbox(&[second.clone(), first.clone()])).unwrap();
+        assert_eq!(store.read("read", |tx| tx.outbox_size()), Ok((2, Some(NOW))));
         assert_eq!(
             store.read("read", |tx| tx.outbox(10)),
-            Ok(vec![first.clone(), later])
+            Ok(vec![first.clone(), second.clone()])
         );
         assert_eq!(
             conflict(change(&store, |tx| tx.insert_outbox(std::slice::from_ref(&first)))),
             Some("outbox_pkey")
         );
+        change(&store, |tx| tx.delete_outbox(std::slice::from_ref(&first))).unwrap();
+        assert_eq!(store.read("read", |tx| tx.outbox(10)), Ok(vec![second]));
     }
 
     fn catalogue_versions_have_no_gaps(engine) {

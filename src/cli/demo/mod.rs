@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::serve::{Signals, no_core_dumps, until_signal};
+use super::serve::{Signals, begin_telling, no_core_dumps, until_signal};
 use super::{Failure, say};
 use crate::cli::progress::Progress;
 use crate::config::{RootKeySource, root_key};
 use crate::crypto::{RootKey, Secret32};
 use crate::domain::moment::Moment;
+use crate::outward::webhook::WebhookSettings;
 use crate::policy::load::Files;
 use crate::service::access::client::ClientId;
 use crate::service::access::{AccessOptions, ClientMistake, Credential, NewClient};
@@ -110,6 +111,12 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
             ..AccessOptions::new(base.clone())
         };
         let service = Service::start_with(options(Arc::new(RealWorld), 4_096, 5), access)?;
+        // Receivers on this machine may be tried out.
+        let webhooks = WebhookSettings {
+            allow_private: true,
+            timeout: Duration::from_secs(15),
+        };
+        begin_telling(&service, webhooks)?;
         service.ensure_test_subjects().await?;
         let token = token(&service).await?;
         let lines = lines::lines(&service, &base).await?;

@@ -17,7 +17,16 @@ use crate::service::call::Call;
 use crate::service::keys::PERSON_KEY_VERSION;
 use crate::service::refusal::{Conflict, Forbidden, Refusal};
 use crate::service::verbs::Evidence;
-use crate::store::{EventRow, IdentifierRow, PersonChange, PersonState as StoredState, StoreError};
+use crate::store::{
+    EventRow, IdentifierRow, OutboxRow, PersonChange, PersonState as StoredState, StoreError,
+};
+
+/// The kind of message that tells of an erasure.
+const PERSON_ERASED: &str = "person.erased";
+/// In the place of a revision: after every other message about somebody.
+const LAST: u64 = 1 << 40;
+/// The kind of message that tells of a merge.
+pub(crate) const PERSON_MERGED: &str = "person.merged";
 
 /// Circumstances of an event.
 pub(crate) struct Circumstances<'a> {
@@ -128,7 +137,7 @@ impl Work<'_, '_> {
             sealed,
         });
         self.stage_event_leaf(call, &before, &keys, event)?;
-        self.staged.tell(person, event);
+        self.staged.tell(person, revision, event);
         self.staged.touched.insert(person);
         self.about = Some(person);
         let after = Person {
@@ -138,6 +147,30 @@ impl Work<'_, '_> {
         };
         self.people.insert(person, after);
         self.undo.push(before);
+        Ok(())
+    }
+
+    /// Tells the systems of a library something about a person that no event of that library tells: that a merge or an
+    /// erasure touches it too.
+    pub(crate) fn tell_library(
+        &mut self,
+        kind: &str,
+        person: PersonId,
+        other: Option<PersonId>,
+        organisation: &OrganisationId,
+    ) -> Result<(), Stop> {
+        let revision = self.people.get(&person).ok_or(Refusal::NotFound)?.revision;
+        let message = OutboxRow {
+            event_id: EventId::from_bytes(self.dated_id()),
+            kind: kind.to_owned(),
+            person_id: person,
+            other_id: other,
+            revision,
+            organisation: organisation.to_string(),
+            purpose: None,
+            recorded_at: self.now,
+        };
+        self.staged.tell_more(message);
         Ok(())
     }
 
@@ -179,6 +212,7 @@ impl Work<'_, '_> {
         let now = self.now;
         let mut all = self.tx.merged_into(person)?;
         all.push(person);
+        self.tell_erased(&all, person)?;
         for id in all {
             self.tx.delete_person_keys(id)?;
             self.tx.erase_person(id, keep, now)?;
@@ -194,6 +228,29 @@ impl Work<'_, '_> {
                     },
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Whoever knows the person, by this id or one that was merged into it, must know (GDPR art. 19).
+    fn tell_erased(&mut self, ids: &[PersonId], person: PersonId) -> Result<(), Stop> {
+        let found = self.people.get(&person).ok_or(Refusal::NotFound)?;
+        let libraries: Vec<_> = found.record.standings.keys().cloned().collect();
+        for (id, organisation) in ids
+            .iter()
+            .flat_map(|id| libraries.iter().map(move |library| (*id, library)))
+        {
+            let message = OutboxRow {
+                event_id: EventId::from_bytes(self.dated_id()),
+                kind: PERSON_ERASED.to_owned(),
+                person_id: id,
+                other_id: None,
+                revision: LAST,
+                organisation: organisation.to_string(),
+                purpose: None,
+                recorded_at: self.now,
+            };
+            self.staged.tell_more(message);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::audit::bundle;
 use crate::audit::leaf::{Leaf, leaf_hash};
 use crate::audit::private::{AuditKeys, Marks, PrivateEntry, PrivatePlace, decoy};
 use crate::crypto::PersonKeys;
-use crate::domain::event::Event;
+use crate::domain::event::{Change, Event};
 use crate::domain::ids::{IdentifierId, PersonId};
 use crate::domain::moment::Moment;
 use crate::service::call::Call;
@@ -155,12 +155,17 @@ impl Staged {
     }
 
     /// The message that systems must get about an event, and the counter it adds to.
-    pub(super) fn tell(&mut self, person: PersonId, event: &Event) {
+    pub(super) fn tell(&mut self, person: PersonId, revision: u64, event: &Event) {
         let kind = event.change.leaf_kind();
         self.outbox.push(OutboxRow {
             event_id: event.id,
             kind: kind.to_owned(),
             person_id: person,
+            other_id: match &event.change {
+                Change::Merged { from, .. } => Some(*from),
+                _ => None,
+            },
+            revision,
             organisation: event.organisation.to_string(),
             purpose: event.change.purpose().map(ToString::to_string),
             recorded_at: event.recorded_at,
@@ -178,6 +183,16 @@ impl Staged {
                 n: 1,
             });
         }
+    }
+
+    /// A message that is told beside that of an event.
+    pub(super) fn tell_more(&mut self, message: OutboxRow) {
+        self.outbox.push(message);
+    }
+
+    /// Whether there is anything that other systems must be told.
+    pub(super) fn tells(&self) -> bool {
+        !self.outbox.is_empty()
     }
 
     /// Writes everything but new people, identifiers and records, which come first.

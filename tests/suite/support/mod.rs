@@ -10,6 +10,7 @@ pub mod http;
 pub mod log;
 pub mod postgres;
 pub mod program;
+pub mod receiver;
 pub mod rows;
 pub mod service;
 pub mod serving;

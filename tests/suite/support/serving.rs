@@ -62,6 +62,11 @@ impl Installation {
         }
     }
 
+    /// Where the configuration is.
+    pub fn configuration(&self) -> &str {
+        self.configuration.to_str().unwrap()
+    }
+
     /// Serves metrics too, on a port that is free now.
     pub fn serve_metrics(&mut self) -> SocketAddr {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
