@@ -30,6 +30,8 @@ pub mod file {
     pub const CHECKPOINT: &str = "checkpoint";
     /// The key that verifies it. A verifier takes the key from elsewhere.
     pub const VKEY: &str = "vkey";
+    /// Who is asked to cosign the log's checkpoints, and how many must have: `quorum N`, then a key on each line.
+    pub const WITNESSES: &str = "witnesses";
     /// Private parts with what opens them, in the order of their entries.
     pub const OPENINGS: &str = "openings.ndjson";
     /// The entries that tell of an erasure, each with its place.

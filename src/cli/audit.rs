@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::audit_export::{self, ExportArguments};
+use super::audit_proof;
 use super::audit_verify::verify;
 use super::{Failure, RootKeyArguments, say, serve};
 use crate::config::Config;
@@ -42,13 +43,19 @@ pub struct PruneArguments {
 /// Arguments of `audit verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// The bundle
+    /// The bundle, or the proof of one entry (c2sp.org/tlog-proof@v1)
     #[arg(value_name = "BUNDLE")]
     bundle: PathBuf,
     /// The verifier key of the log, or a file that holds it. Have it from elsewhere than from whoever gave you the bundle:
     /// the service publishes it at /log/NAME/vkey
     #[arg(long, value_name = "VKEY")]
     key: String,
+    /// The key of a witness that must have cosigned the checkpoint, or a file that holds it; may be given again
+    #[arg(long, value_name = "VKEY")]
+    witness: Vec<String>,
+    /// How many of these witnesses are enough; all of them when not given
+    #[arg(long, value_name = "NUMBER", requires = "witness")]
+    quorum: Option<usize>,
 }
 
 /// Arguments of `audit reopen`.
@@ -68,18 +75,31 @@ pub struct ReopenArguments {
 pub fn run(command: &AuditCommand) -> Result<(), Failure> {
     match command {
         AuditCommand::Export(arguments) => audit_export::run(arguments),
-        AuditCommand::Verify(arguments) => verify_bundle(&arguments.bundle, &arguments.key),
+        AuditCommand::Verify(arguments) => verify_file(arguments),
         AuditCommand::Reopen(arguments) => reopen(arguments),
         AuditCommand::Prune(arguments) => prune(arguments),
     }
 }
 
-fn verify_bundle(bundle: &Path, key: &str) -> Result<(), Failure> {
+fn verify_file(arguments: &VerifyArguments) -> Result<(), Failure> {
+    let witnesses = audit_proof::witnesses(&arguments.witness)?;
+    let quorum = arguments.quorum.unwrap_or(witnesses.len());
+    let (report, note) = match audit_proof::read(&arguments.bundle) {
+        Some(text) => audit_proof::verify(&text, &arguments.key)?,
+        None => verify_bundle(&arguments.bundle, &arguments.key)?,
+    };
+    let cosigned = audit_proof::cosigned(&note, &witnesses, quorum)?;
+    say(&report);
+    for line in cosigned {
+        say(&line);
+    }
+    Ok(())
+}
+
+/// What is proved of a bundle, and its checkpoint.
+fn verify_bundle(bundle: &Path, key: &str) -> Result<(String, String), Failure> {
     match verify(bundle, key) {
-        Ok(report) => {
-            say(&report.to_string());
-            Ok(())
-        }
+        Ok(report) => Ok((report.to_string(), report.note().to_owned())),
         Err(error) if error.is_unreadable() => Err(Failure::Unreadable(error.to_string())),
         Err(error) => Err(Failure::Refused(format!("NOT in order: {error}"))),
     }

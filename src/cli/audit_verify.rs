@@ -95,6 +95,8 @@ impl VerifyError {
 /// What was proved of a bundle.
 #[derive(Debug)]
 pub struct Report {
+    /// The checkpoint as a note, with the lines of its witnesses.
+    note: String,
     manifest: Manifest,
     verified: Verified,
     took: Duration,
@@ -104,6 +106,11 @@ impl Report {
     /// What was proved.
     pub const fn verified(&self) -> &Verified {
         &self.verified
+    }
+
+    /// The checkpoint as a note, with the lines of its witnesses, which are not verified yet.
+    pub fn note(&self) -> &str {
+        &self.note
     }
 }
 
@@ -163,13 +170,15 @@ pub fn verify(bundle: &Path, key: &str) -> Result<Report, VerifyError> {
         }
     }
     Ok(Report {
+        note: checkpoint,
         manifest,
         verified,
         took: started.elapsed(),
     })
 }
 
-fn verifier_key(text: &str) -> Result<VerifierKey, VerifyError> {
+/// A verifier key, or the path of a file that holds one.
+pub(super) fn verifier_key(text: &str) -> Result<VerifierKey, VerifyError> {
     if let Ok(key) = VerifierKey::parse(text.trim()) {
         return Ok(key);
     }

@@ -21,6 +21,7 @@ use crate::web::server::Face;
 
 mod audit;
 mod audit_export;
+mod audit_proof;
 pub mod audit_verify;
 mod check;
 mod client;

@@ -25,6 +25,11 @@ const READY_WITHIN: Duration = Duration::from_secs(3);
 const BUSY_WITHIN: Duration = Duration::from_millis(500);
 
 impl Service {
+    /// Who is asked to cosign the audit logs: `quorum N` and a key on each line; empty when nobody is.
+    pub fn witnesses(&self) -> &str {
+        self.0.witnessing.policy()
+    }
+
     /// Whether the database answers and leads to every checkpoint, and whether checks and changes can be recorded: a
     /// database that is locked or stuck may still be read.
     pub async fn ready(&self) -> Readiness {

@@ -412,12 +412,53 @@ async fn proof_with_cosignature(client: &mut Client, decided: &Value, key: &str,
     assert_eq!(leaf["id"], json!(id), "{leaf}");
     let known = [VerifierKey::parse(key).unwrap()];
     proof.verify(&line, &known).unwrap();
-    assert_eq!(
-        cosignatures(&Note::parse(&proof.checkpoint).unwrap(), by)
-            .unwrap()
-            .len(),
-        1
+    let note = Note::parse(&proof.checkpoint).unwrap();
+    assert_eq!(cosignatures(&note, by).unwrap().len(), 1);
+    verified_by_the_program(&proof, key, &by[0]);
+}
+
+/// What the program says of a proof: with the right keys, with a witness that did not cosign, and when it was changed.
+fn verified_by_the_program(proof: &akkoord::audit::tlog_proof::LogProof, key: &str, witness: &WitnessKey) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tlog-proof");
+    let verify = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).unwrap();
+        run(&[&["audit", "verify", path.to_str().unwrap(), "--key", key], more].concat())
+    };
+    let text = proof.to_text();
+    let by = witness.to_text();
+    let fine = verify(&text, &["--witness", &by]);
+    assert_eq!(fine.code, 0, "{}", fine.stderr);
+    assert!(
+        fine.stdout.contains("witnessed    by kb.example/w at 20"),
+        "{}",
+        fine.stdout
     );
+    let stranger = SigningKey::from_seed(Secret32::from_bytes([77; 32])).unwrap();
+    let stranger = WitnessKey::new("kb.example/w", stranger.public())
+        .unwrap()
+        .to_text();
+    let absent = verify(&text, &["--witness", &by, "--witness", &stranger]);
+    assert_eq!(absent.code, 1);
+    assert!(
+        absent.stderr.contains("1 of the 2 witnesses"),
+        "{}",
+        absent.stderr
+    );
+    assert_eq!(
+        verify(
+            &text,
+            &["--witness", &by, "--witness", &stranger, "--quorum", "1"]
+        )
+        .code,
+        0
+    );
+    let other = akkoord::audit::tlog_proof::LogProof {
+        extra: Some(b"{}".to_vec()),
+        ..proof.clone()
+    };
+    assert_eq!(verify(&other.to_text(), &[]).code, 1);
+    assert_eq!(verify(&text, &["--witness", "x"]).code, 2);
 }
 
 both_engines! {

@@ -54,6 +54,11 @@ pub(super) fn write<W: Write>(
     bundle.file(file::CHECKPOINT, |to| Ok(to.write_all(checkpoint.as_bytes())?))?;
     bundle.file(file::VKEY, |to| Ok(writeln!(to, "{vkey}")?))?;
 
+    let witnesses = service.witnesses();
+    if !witnesses.is_empty() {
+        bundle.file(file::WITNESSES, |to| Ok(to.write_all(witnesses.as_bytes())?))?;
+    }
+
     let mut erasures = Vec::new();
     let pass = Pass {
         service,

@@ -91,6 +91,8 @@ impl WitnessSummary {
 /// The thread that asks.
 pub(crate) struct Witnessing {
     shared: Arc<Shared>,
+    /// Who is asked and how many are wanted, for whoever gets an export; empty without witnesses.
+    policy: String,
     stopped: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -117,6 +119,15 @@ impl Witnessing {
             known: plan.witnesses.len(),
         });
         let (stopped, stop) = watch::channel(false);
+        let mut policy = String::new();
+        if !plan.witnesses.is_empty() {
+            let keys = plan.witnesses.iter().map(|witness| witness.key().to_text());
+            policy = format!(
+                "quorum {}\n{}\n",
+                plan.quorum,
+                keys.collect::<Vec<_>>().join("\n")
+            );
+        }
         let mut thread = None;
         if !plan.witnesses.is_empty() {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,9 +145,15 @@ impl Witnessing {
         }
         Ok(Self {
             shared,
+            policy,
             stopped,
             thread: Mutex::new(thread),
         })
+    }
+
+    /// `quorum N` and the key of each witness; empty without witnesses.
+    pub(crate) fn policy(&self) -> &str {
+        &self.policy
     }
 
     /// How far they have come.
