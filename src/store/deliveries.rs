@@ -1,6 +1,6 @@
 //! What was, is and will be delivered to each receiver of webhooks.
 
-use diesel::dsl::{count_star, exists, min, not};
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 
@@ -129,8 +129,10 @@ impl Tx<'_> {
                 .inner_join(message::table.on(message::seq.eq(webhook_delivery::seq)))
                 .filter(webhook_delivery::endpoint_id.eq(endpoint.as_slice()))
                 .filter(webhook_delivery::state.eq(PENDING))
-                .filter(not(exists(
-                    earlier
+                // The least of an index on the person, and not "none before it": for that SQLite goes through everything
+                // that ever came before.
+                .filter(
+                    webhook_delivery::seq.nullable().eq(earlier
                         .filter(
                             earlier
                                 .field(webhook_delivery::endpoint_id)
@@ -142,8 +144,9 @@ impl Tx<'_> {
                                 .eq(webhook_delivery::person_id),
                         )
                         .filter(earlier.field(webhook_delivery::state).eq(PENDING))
-                        .filter(earlier.field(webhook_delivery::seq).lt(webhook_delivery::seq)),
-                )))
+                        .select(min(earlier.field(webhook_delivery::seq)))
+                        .single_value()),
+                )
                 .select((COLUMNS, MESSAGE))
                 .limit(int(limit))
         };

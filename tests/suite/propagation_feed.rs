@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use akkoord::domain::ids::{EventId, PersonId};
-use akkoord::store::{MessageRow, OutboxRow, Store, StoreError, StoreOptions};
+use akkoord::store::{DeliveryRow, MessageRow, OutboxRow, Store, StoreError, StoreOptions, Which};
 use akkoord::world::{RealWorld, World as _};
 use serde_json::{Value, json};
 
@@ -282,6 +282,59 @@ both_engines! {
         let expected = if engine == Engine::Postgres { [second, first] } else { [first, second] };
         assert_eq!(order, expected.map(|row| row.event_id));
     }
+}
+
+/// What waits for a receiver that was down for long does not make the next delivery slow.
+#[test]
+fn a_long_backlog_is_begun_at_once() {
+    const WAITING: u64 = 20_000;
+    let storage = TestStorage::new(Engine::Sqlite);
+    let store = open(&storage);
+    let of = |seq: u64| PersonId::from_bytes(u128::from(seq / 8).to_be_bytes());
+    let messages: Vec<MessageRow> = (1..=WAITING)
+        .map(|seq| MessageRow {
+            person_id: of(seq),
+            ..placed(seq, &waiting(1))
+        })
+        .collect();
+    let deliveries: Vec<DeliveryRow> = (1..=WAITING)
+        .map(|seq| DeliveryRow {
+            endpoint_id: [1; 16],
+            seq,
+            person_id: of(seq),
+            state: "pending".to_owned(),
+            attempts: 0,
+            since: NOW,
+            due_at: NOW,
+            ended_at: None,
+            status: None,
+            why: None,
+        })
+        .collect();
+    store
+        .change("fill", |tx| -> Result<(), StoreError> {
+            tx.place_messages(&messages)?;
+            tx.insert_deliveries(&deliveries)
+        })
+        .unwrap();
+    let began = Instant::now();
+    for which in [Which::Due(NOW), Which::Probe] {
+        for _ in 0..10 {
+            let heads = store
+                .read("heads", |tx| tx.deliveries_to_try(&[1; 16], which, 16))
+                .unwrap();
+            let people: BTreeSet<PersonId> = heads.iter().map(|(delivery, _)| delivery.person_id).collect();
+            assert_eq!((heads.len(), people.len()), (16, 16));
+            // The first of each person: places 1, 8, 16, 24 …
+            assert!(
+                heads
+                    .iter()
+                    .all(|(delivery, _)| delivery.seq == 1 || delivery.seq % 8 == 0)
+            );
+        }
+    }
+    // Where each looks at all that came before it, one of these alone takes as long.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]
