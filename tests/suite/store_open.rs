@@ -59,7 +59,7 @@ both_engines! {
         );
         refused(
             options(&storage),
-            "has schema 9999, and this program knows schemas up to 0001. Start the newer Akkoord",
+            "has schema 9999, and this program knows schemas up to 00",
         );
     }
 
