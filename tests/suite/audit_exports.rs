@@ -10,7 +10,7 @@ use akkoord::domain::personal::Personal;
 use akkoord::service::Service;
 use akkoord::service::call::Scope;
 use akkoord::service::exports::{ExportFormat, RequestExport, RequestedExport};
-use akkoord::service::refusal::{Conflict, Refusal};
+use akkoord::service::refusal::Refusal;
 use akkoord::service::sequence::LogName;
 use akkoord::store::StoreError;
 use akkoord::world::{TurnedWorld, World as _};
@@ -193,17 +193,18 @@ both_engines! {
         service.stop();
     }
 
-    async fn nothing_signed_is_nothing_to_export(engine) {
+    async fn a_log_without_entries_is_an_empty_bundle(engine) {
         let storage = TestStorage::new(engine);
         let service = node(&storage, &clock(), "node-a");
-        let operator = service.operator().unwrap();
-        for (log, refusal) in [
-            ("decision", Refusal::Conflict(Conflict::NoCheckpoint)),
-            ("decision-1999", Refusal::NotFound),
-        ] {
-            let asked = service.request_export(&operator, wanted(log, ExportFormat::Csv, false)).await;
-            assert_eq!(asked.unwrap_err(), refusal);
+        let folder = tempfile::tempdir().unwrap();
+        for format in ExportFormat::ALL {
+            let (zip, vkey) = bundle(&service, wanted("decision", *format, true)).await;
+            let report = verified(folder.path(), &zip, &vkey).unwrap();
+            assert_eq!((report.verified().to, report.verified().checkpoint.size), (0, 0));
         }
+        let operator = service.operator().unwrap();
+        let asked = service.request_export(&operator, wanted("decision-1999", ExportFormat::Csv, false)).await;
+        assert_eq!(asked.unwrap_err(), Refusal::NotFound);
         service.stop();
     }
 

@@ -174,10 +174,6 @@ impl Service {
                     None => Err(Refusal::Conflict(Conflict::NoCheckpoint)),
                 };
             }
-            // A log in which nothing was ever written will not get a checkpoint by waiting.
-            if !coverage.queued && coverage.head == 0 {
-                return Err(Refusal::Conflict(Conflict::NoCheckpoint));
-            }
             tokio::time::sleep(LOOK).await;
         }
     }
