@@ -17,7 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::world::{RealWorld, World};
 
 /// The fields that are printed; units are in their names. A test compares this list with the source.
-pub const FIELDS: [&str; 53] = [
+pub const FIELDS: [&str; 54] = [
     "address",
     "alarm",
     "attempt",
@@ -33,6 +33,7 @@ pub const FIELDS: [&str; 53] = [
     "decision",
     "duration_ms",
     "duration_us",
+    "endpoint",
     "engine",
     "error",
     "events",

@@ -38,11 +38,17 @@ async fn fifty(client: &Client, nodes: &[&Node], key: &str, path: &str, body: &V
 fn one_answer(answers: &[Answer]) -> Value {
     let first = answers.first().unwrap();
     let body = first.expect(201);
-    assert!(
-        answers
-            .iter()
-            .all(|answer| answer.status == first.status && answer.body == first.body)
-    );
+    for answer in answers {
+        let same = answer.status == first.status && answer.body == first.body;
+        assert!(
+            same,
+            "{} {}\nand\n{} {}",
+            first.status,
+            first.text(),
+            answer.status,
+            answer.text()
+        );
+    }
     let replayed = answers
         .iter()
         .filter(|answer| answer.header("idempotency-replayed") == Some("true"))
