@@ -111,6 +111,8 @@ impl<'w, 'tx> Work<'w, 'tx> {
 
     fn read(&mut self, subjects: &Subjects) -> Result<(), StoreError> {
         let mut ids = subjects.people.clone();
+        // Before the answers to keys: whoever sees the person that another node has just made sees its answer too.
+        self.read_by_blind_index(&subjects.blind_indexes)?;
         if !subjects.idempotency.is_empty() {
             let keys: Vec<(&str, [u8; 32])> = subjects
                 .idempotency
@@ -123,7 +125,6 @@ impl<'w, 'tx> Work<'w, 'tx> {
                     .insert((row.client_id.clone(), row.key_hash), row);
             }
         }
-        self.read_by_blind_index(&subjects.blind_indexes)?;
         self.read_by_id(&ids)
     }
 
