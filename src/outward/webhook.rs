@@ -1,6 +1,6 @@
 //! Sends webhooks over HTTP, to addresses of the public internet only unless the operator allows others.
 //!
-//! A name is resolved by [`Resolver`], which gives the HTTP client nothing but addresses that were looked at: what is
+//! A name is resolved by `Resolver`, which gives the HTTP client nothing but addresses that were looked at: what is
 //! checked is what is connected to, so a name that changes its address in between (DNS rebinding) gains nothing.
 //! Redirects are never followed, and what a receiver answers is not read beyond its status, but for a little that lets
 //! the connection be used again.
