@@ -404,7 +404,9 @@ impl From<&HistoryItem> for ConsentEvent {
         let purpose = match &event.change {
             Change::Consent(act) => Some(&act.purpose),
             Change::Objected { purpose, .. } | Change::ObjectionEnded { purpose } => purpose.as_ref(),
-            Change::Enriched { purpose, .. } | Change::SourceNoticeDelivered { purpose, .. } => Some(purpose),
+            Change::Enriched { purpose, .. }
+            | Change::SourceNoticeDelivered { purpose, .. }
+            | Change::ExpiryNear { purpose, .. } => Some(purpose),
             Change::Registered { .. }
             | Change::IdentifierAdded { .. }
             | Change::IdentifierRemoved { .. }
@@ -415,6 +417,9 @@ impl From<&HistoryItem> for ConsentEvent {
             | Change::GuardianUnlinked { .. }
             | Change::WardLinked { .. }
             | Change::WardUnlinked { .. }
+            | Change::Held
+            | Change::HoldEnded
+            | Change::Condensed { .. }
             | Change::Merged { .. } => None,
         };
         let consent = match &event.change {

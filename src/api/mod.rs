@@ -21,6 +21,7 @@ pub mod purposes;
 pub mod reading;
 pub mod receipts;
 pub mod restrictions;
+pub mod retention_holds;
 mod schema;
 pub mod source_notices;
 pub mod unsubscribe;
@@ -115,6 +116,8 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(objections::lift)
         .service(restrictions::restrict)
         .service(restrictions::lift)
+        .service(retention_holds::place)
+        .service(retention_holds::end)
         .service(source_notices::deliver)
         .service(preferences::read)
         .service(preferences::set)

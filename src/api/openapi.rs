@@ -132,6 +132,7 @@ fn frame() -> OpenApi {
         ("Consents", "What people said."),
         ("Receipts", "Proof of what people said."),
         ("Objections and restrictions", "GDPR articles 21 and 18."),
+        ("Retention", "Nothing is kept longer than its term."),
         ("Preferences", "How people want to be reached."),
         ("Policies", "What may be asked, and in which words."),
         ("Changes", "What other systems must know."),

@@ -31,6 +31,7 @@ mod embedded;
 mod keys;
 pub mod policy;
 mod progress;
+mod retention;
 mod serve;
 mod stops;
 mod witness;
@@ -79,6 +80,9 @@ enum Command {
     /// Writes files of stops for systems that only take files
     #[command(subcommand)]
     Stops(stops::StopsCommand),
+    /// Shows and removes what is past its written term
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Watches the audit logs of another organisation
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -183,6 +187,7 @@ pub fn run() -> ExitCode {
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Stops(command) => stops::run(command),
+        Command::Retention(command) => retention::run(command),
         Command::Witness(command) => witness::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Openapi => {

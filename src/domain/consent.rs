@@ -119,6 +119,9 @@ pub struct Consent {
     /// When each guardian last said no: another guardian cannot overrule that on the same day (R20).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withdrawn_by_guardian: BTreeMap<PersonId, Moment>,
+    /// The end of which systems were reminded, so that each end is announced once (R11).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminded: Option<Moment>,
 }
 
 /// One act on a consent, complete: what is stored as an event and folded into the current state.
@@ -186,6 +189,7 @@ impl ConsentAct {
             event,
             awaits_guardian: self.awaits_guardian,
             withdrawn_by_guardian,
+            reminded: None,
         })
     }
 }

@@ -180,6 +180,26 @@ pub enum Change {
         /// The record after the merge.
         record: Box<PersonRecord>,
     },
+    /// A yes will end soon, and systems were reminded of it (R11).
+    ExpiryNear {
+        /// The purpose.
+        purpose: PurposeId,
+        /// When it ends.
+        ends: Moment,
+    },
+    /// A legal hold was placed.
+    Held,
+    /// The legal hold ended.
+    HoldEnded,
+    /// What was past its written term was removed (GDPR art. 5(1)(e)); this is what remains at this library, if anything
+    /// does. It says nothing about what went.
+    Condensed {
+        /// The standing that remains.
+        standing: Option<Box<Standing>>,
+        /// The identifiers of the person, where the event that told of them went too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identifiers: Option<Vec<Identifier>>,
+    },
 }
 
 impl PersonRecord {
@@ -198,6 +218,23 @@ impl PersonRecord {
             }),
             Change::IdentifierRemoved { identifier } => self.identifiers.retain(|i| i.id != *identifier),
             Change::Merged { record, .. } => *self = (**record).clone(),
+            Change::Condensed {
+                standing,
+                identifiers,
+            } => {
+                match standing {
+                    Some(standing) => {
+                        self.standings
+                            .insert(event.organisation.clone(), (**standing).clone());
+                    }
+                    None => {
+                        self.standings.remove(&event.organisation);
+                    }
+                }
+                if let Some(identifiers) = identifiers {
+                    self.identifiers.clone_from(identifiers);
+                }
+            }
             change => self
                 .standings
                 .entry(event.organisation.clone())
@@ -255,6 +292,15 @@ impl Standing {
                 self.restricted.get_or_insert(at);
             }
             Change::RestrictionEnded => self.restricted = None,
+            Change::ExpiryNear { purpose, ends } => {
+                if let Some(consent) = self.consents.get_mut(purpose) {
+                    consent.reminded = Some(*ends);
+                }
+            }
+            Change::Held => {
+                self.held.get_or_insert(at);
+            }
+            Change::HoldEnded => self.held = None,
             Change::PreferencesSet(preferences) => self.preferences = preferences.clone(),
             Change::GuardianLinked {
                 guardian,
@@ -292,7 +338,10 @@ impl Standing {
                 }
             }
             // These change the whole record, see `PersonRecord::apply`.
-            Change::IdentifierAdded { .. } | Change::IdentifierRemoved { .. } | Change::Merged { .. } => {}
+            Change::IdentifierAdded { .. }
+            | Change::IdentifierRemoved { .. }
+            | Change::Merged { .. }
+            | Change::Condensed { .. } => {}
         }
     }
 
@@ -350,6 +399,10 @@ impl Change {
             Self::Enriched { .. } => "enrichment.permitted",
             Self::SourceNoticeDelivered { .. } => "enrichment.notified",
             Self::Merged { .. } => "person.merged",
+            Self::ExpiryNear { .. } => "consent.expiring",
+            Self::Held => "retention.held",
+            Self::HoldEnded => "retention.hold-ended",
+            Self::Condensed { .. } => "retention.applied",
         }
     }
 
@@ -358,7 +411,9 @@ impl Change {
         match self {
             Self::Consent(act) => Some(&act.purpose),
             Self::Objected { purpose, .. } | Self::ObjectionEnded { purpose } => purpose.as_ref(),
-            Self::Enriched { purpose, .. } | Self::SourceNoticeDelivered { purpose, .. } => Some(purpose),
+            Self::Enriched { purpose, .. }
+            | Self::SourceNoticeDelivered { purpose, .. }
+            | Self::ExpiryNear { purpose, .. } => Some(purpose),
             _ => None,
         }
     }

@@ -47,6 +47,7 @@ impl Standing {
                 .or_insert(*at);
         }
         merged.restricted = earlier(self.restricted, other.restricted);
+        merged.held = earlier(self.held, other.held);
         merged.preferences = narrower_preferences(&self.preferences, &other.preferences);
         for link in &other.guardians {
             if !merged.has_guardian(link.guardian) {

@@ -59,6 +59,9 @@ pub struct Standing {
     /// Restriction of processing (GDPR art. 18): since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restricted: Option<Moment>,
+    /// A legal hold: nothing of this standing is removed at the end of its term while it lasts (GDPR art. 17(3)(e)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Moment>,
     /// Preferences.
     #[serde(default)]
     pub preferences: Preferences,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::catalogue::{
     Authority, Catalogue, Contact, DataScope, Grant, LogRetention, Network, Normalise, Notice, Organisation,
-    PurposeEntry, RegisterFacts, Scheme, System,
+    PeopleRetention, PurposeEntry, RegisterFacts, Scheme, System,
 };
 use super::document::{
     AgeEntry, NetworkFile, NormaliseWord, NoticeEntry, OrganisationEntry, PurposeFile, SystemEntry, Titles,
@@ -130,6 +130,10 @@ fn network(file: &NetworkFile) -> Option<Network> {
             decision: retention.decision,
             admin: retention.admin,
             private: retention.private,
+        },
+        retention: PeopleRetention {
+            expiry_reminder: file.retention.expiry_reminder,
+            history: file.retention.history,
         },
     })
 }

@@ -49,6 +49,17 @@ pub struct Network {
     pub authority: Authority,
     /// How long audit logs are kept.
     pub log_retention: LogRetention,
+    /// Retention of what is known about people, beside the terms of the purposes.
+    pub retention: PeopleRetention,
+}
+
+/// Terms for what is known about people that no purpose has. What has no term is neither removed nor reminded of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PeopleRetention {
+    /// How long before a yes ends systems are reminded.
+    pub expiry_reminder: Option<Period>,
+    /// How long what is no longer current stays in somebody's history.
+    pub history: Option<Period>,
 }
 
 /// Somebody to write to.
@@ -273,6 +284,25 @@ pub struct RegisterFacts {
     pub approved_by: String,
     /// When it was approved.
     pub approved_on: NaiveDate,
+}
+
+/// The event from which a retention counts when it is about former members.
+const MEMBERSHIP_END: &str = "membership-end";
+
+impl RegisterFacts {
+    /// The retention, where it is a period and nothing else.
+    pub fn retention_period(&self) -> Option<Period> {
+        self.retention.parse().ok()
+    }
+
+    /// How long after the end of a membership its data are kept, where the retention is of that form.
+    pub fn after_membership(&self) -> Option<Period> {
+        match self.retention.split_once('+') {
+            Some((MEMBERSHIP_END, period)) => period.parse().ok(),
+            Some(_) => None,
+            None => (self.retention == MEMBERSHIP_END).then_some(Period::days(0)),
+        }
+    }
 }
 
 /// The words of a purpose version in one language. `bytes` is what is shown, hashed and served, byte for byte.

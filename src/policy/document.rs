@@ -30,6 +30,8 @@ pub struct NetworkFile {
     pub(super) processor: ContactEntry,
     pub(super) supervisory_authority: AuthorityEntry,
     pub(super) log_retention: LogRetentionEntry,
+    #[serde(default)]
+    pub(super) retention: RetentionEntry,
     #[serde(rename = "organisation", default)]
     pub(super) organisations: Vec<OrganisationEntry>,
     #[serde(rename = "identifier_scheme", default)]
@@ -61,6 +63,13 @@ pub(super) struct LogRetentionEntry {
     pub decision: Period,
     pub admin: Period,
     pub private: Period,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetentionEntry {
+    pub expiry_reminder: Option<Period>,
+    pub history: Option<Period>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -219,6 +219,7 @@ fn a_consent() -> BoxedStrategy<Consent> {
                 event: EventId::from_bytes([9; 16]),
                 awaits_guardian,
                 withdrawn_by_guardian: BTreeMap::new(),
+                reminded: None,
             }
         })
         .boxed()
@@ -415,6 +416,7 @@ fn a_permitting_world() -> BoxedStrategy<World> {
                 event: EventId::from_bytes([9; 16]),
                 awaits_guardian: false,
                 withdrawn_by_guardian: BTreeMap::new(),
+                reminded: None,
             };
             world.standing = Standing {
                 membership: Some(Membership {

@@ -334,6 +334,7 @@ impl Person<'_> {
             event: EventId::from_bytes([1; 16]),
             awaits_guardian: self.when.state == State::ChildSaidYes,
             withdrawn_by_guardian: std::collections::BTreeMap::new(),
+            reminded: None,
         })
     }
 

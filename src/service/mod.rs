@@ -24,6 +24,7 @@ pub mod propagate;
 pub mod prune;
 mod readiness;
 pub mod refusal;
+pub mod retention;
 pub mod search;
 pub mod sequence;
 pub mod shared;

@@ -9,7 +9,7 @@ mod staged;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use changes::{Circumstances, PERSON_MERGED};
+pub(crate) use changes::{Circumstances, PERSON_ERASED, PERSON_MERGED};
 pub(crate) use people::{Found, Person, PersonState, may_use_scheme};
 pub(crate) use sealed::{open_event, open_standing};
 use staged::Staged;

@@ -77,6 +77,47 @@ impl Tx<'_> {
         })
     }
 
+    /// When the oldest kept event of each of these people was recorded; people without events are left out.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn oldest_events(&mut self, people: &[PersonId]) -> Result<Vec<(PersonId, Moment)>, StoreError> {
+        let ids: Vec<&[u8]> = people.iter().map(|person| person.as_bytes().as_slice()).collect();
+        let rows: Vec<(PersonId, Option<i64>)> = self.run(|connection| {
+            consent_event::table
+                .filter(consent_event::person_id.eq_any(ids))
+                .group_by(consent_event::person_id)
+                .select((
+                    consent_event::person_id,
+                    diesel::dsl::min(consent_event::recorded_at),
+                ))
+                .load(connection)
+        })?;
+        let dated = rows
+            .into_iter()
+            .filter_map(|(person, oldest)| Some((person, Moment::from_micros(oldest?))));
+        Ok(dated.collect())
+    }
+
+    /// Removes events whose term is over, by person and number. Answers how many there were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn delete_events(&mut self, events: &[(PersonId, u64)]) -> Result<usize, StoreError> {
+        self.run(|connection| {
+            let mut removed = 0;
+            for (person, sequence) in events {
+                removed += diesel::delete(
+                    consent_event::table
+                        .filter(consent_event::person_id.eq(person.as_bytes().as_slice()))
+                        .filter(consent_event::sequence.eq(int(*sequence))),
+                )
+                .execute(connection)?;
+            }
+            Ok(removed)
+        })
+    }
+
     /// One event by its id.
     ///
     /// # Errors

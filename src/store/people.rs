@@ -1,5 +1,7 @@
 //! People: who they are by blind index or id, with all that a decision about them needs.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
@@ -411,6 +413,36 @@ impl Tx<'_> {
                 if !all.contains(&merged) {
                     all.push(merged);
                     next.push(merged);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Tx<'_> {
+    /// Everybody who was merged into one of these people, at any distance, each with which of them that was.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn all_merged_into(&mut self, people: &[PersonId]) -> Result<Vec<(PersonId, PersonId)>, StoreError> {
+        let mut ends: BTreeMap<PersonId, PersonId> = people.iter().map(|id| (*id, *id)).collect();
+        let (mut all, mut next) = (Vec::new(), people.to_vec());
+        while !next.is_empty() {
+            let found: Vec<(PersonId, Option<PersonId>)> = self.run(|connection| {
+                person::table
+                    .filter(person::merged_into.eq_any(slices(&next)))
+                    .select((person::id, person::merged_into))
+                    .load(connection)
+            })?;
+            next.clear();
+            for (gone, into) in found {
+                let end = into.and_then(|into| ends.get(&into).copied());
+                // A circle is not followed for ever.
+                if let Some(end) = end.filter(|_| !ends.contains_key(&gone)) {
+                    ends.insert(gone, end);
+                    all.push((gone, end));
+                    next.push(gone);
                 }
             }
         }

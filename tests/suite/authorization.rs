@@ -414,6 +414,10 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
                 "indicationMethod": "phone", "actor": myself }),
             ),
         ),
+        "POST /v1/retention-holds" | "POST /v1/retention-hold-endings" => (
+            operation.replacen("POST ", "", 1),
+            Body::Json(json!({ "person": somebody, "organisation": LINDE, "reason": "complaint 2026-31" })),
+        ),
         "POST /v1/restrictions" => (
             "/v1/restrictions".to_owned(),
             Body::Json(

@@ -390,6 +390,7 @@ fn words(purpose: &Purpose, channel: Option<Channel>) -> Vec<(&'static str, Opti
         event: EventId::from_bytes([9; 16]),
         awaits_guardian: false,
         withdrawn_by_guardian: BTreeMap::new(),
+        reminded: None,
     };
     let with = |status| Consent {
         status,

@@ -93,6 +93,8 @@ mod propagation_stops;
 #[cfg(test)]
 mod propagation_webhooks;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sequence_http;

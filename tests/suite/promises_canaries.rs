@@ -297,6 +297,23 @@ async fn live(driver: &mut Driver) {
             Some(lifting),
         )
         .await;
+    let hold = json!({"person": about, "organisation": LIBRARY, "reason": canaries.evidence});
+    driver
+        .drive(
+            "placeRetentionHold",
+            "POST",
+            "/v1/retention-holds",
+            Some(hold.clone()),
+        )
+        .await;
+    driver
+        .drive(
+            "endRetentionHold",
+            "POST",
+            "/v1/retention-hold-endings",
+            Some(hold),
+        )
+        .await;
     let wishes = json!({
         "language": "nl", "receiptsByMail": true, "actor": actor,
         "purposes": {"newsletter": {"channels": {"email": true}, "topics": [canaries.topic], "frequency": canaries.frequency}},

@@ -178,6 +178,7 @@ fn network_facts(catalogue: &Catalogue) -> Facts {
         ("processor", &network.processor),
         ("supervisory authority", &network.authority),
         ("retention of the logs", &network.log_retention),
+        ("retention of what is known about people", &network.retention),
     ])
 }
 

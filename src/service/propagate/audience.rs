@@ -5,13 +5,14 @@ use crate::policy::catalogue::{Catalogue, System};
 
 /// Kinds of message that are told; what else happens to a person is nobody else's business. The words are those of
 /// audit leaves.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 14] = [
     "consent.given",
     "consent.refused",
     "consent.withdrawn",
     "consent.renewed",
     "consent.requested",
     "consent.revoked",
+    "consent.expiring",
     "objection.made",
     "objection.ended",
     "restriction.set",

@@ -22,7 +22,7 @@ use crate::store::{
 };
 
 /// The kind of message that tells of an erasure.
-const PERSON_ERASED: &str = "person.erased";
+pub(crate) const PERSON_ERASED: &str = "person.erased";
 /// In the place of a revision: after every other message about somebody.
 const LAST: u64 = 1 << 40;
 /// The kind of message that tells of a merge.
@@ -284,6 +284,7 @@ pub(super) fn measure(change: &Change) -> Option<&'static str> {
             ConsentStatus::Revoked => "revoked",
         }),
         Change::Objected { .. } => Some("objected"),
+        Change::ExpiryNear { .. } => Some("reminded"),
         _ => None,
     }
 }
