@@ -20,10 +20,13 @@ pub mod proofs;
 pub mod purposes;
 pub mod reading;
 pub mod receipts;
+pub mod records_of_processing;
+pub mod reports;
 pub mod restrictions;
 pub mod retention_holds;
 mod schema;
 pub mod source_notices;
+pub mod statistics;
 pub mod unsubscribe;
 pub mod webhook_endpoints;
 pub mod wire;
@@ -127,6 +130,10 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(audit_entries::search)
         .service(audit_exports::ask)
         .service(audit_exports::fetch)
+        .service(records_of_processing::read)
+        .service(statistics::read)
+        .service(reports::ask)
+        .service(reports::fetch)
         .service(changes::read)
         .service(webhook_endpoints::add)
         .service(webhook_endpoints::read_all)

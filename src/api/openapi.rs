@@ -138,6 +138,7 @@ fn frame() -> OpenApi {
         ("Changes", "What other systems must know."),
         ("Webhooks", "The same, delivered."),
         ("Audit", "Who asked what, and why it was answered as it was."),
+        ("Reports", "What officers, supervisors and boards ask for."),
         ("Document", "This document."),
     ];
     OpenApiBuilder::new()

@@ -9,6 +9,7 @@ use crate::domain::event::ActorKind;
 use crate::domain::person::{GuardianVerification, MembershipKind};
 use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
 use crate::service::exports::ExportFormat;
+use crate::service::reports::{RegisterView, ReportFormat, ReportKind};
 
 macro_rules! words_schema {
     ($($name:ident: $type:ident, $text:literal;)+) => {$(
@@ -31,6 +32,9 @@ words_schema! {
     membership_kind: MembershipKind, "What kind of member somebody is.";
     export_format: ExportFormat, "A further form of the entries beside the lines: none (`ndjson`), a table, a workbook, or the \
         Logboek Dataverwerkingen.";
+    report_kind: ReportKind, "Which report.";
+    report_format: ReportFormat, "In which form: a table in CSV for each part, a workbook, JSON, or PDF to print.";
+    register_view: RegisterView, "Whose register: of the controllers (GDPR art. 30(1)) or of the processor (art. 30(2)).";
     guardian_verification: GuardianVerification, "How it was verified that this is a guardian.";
 }
 
@@ -82,6 +86,17 @@ pub(super) fn restriction_ground() -> Object {
         "The ground of GDPR art. 18(1): accuracy contested (a), unlawful (b), needed for a claim (c), objection being \
          weighed (d).",
     )
+}
+
+pub(super) fn figure() -> Object {
+    ObjectBuilder::new()
+        .schema_type(utoipa::openapi::schema::SchemaType::from_iter([
+            Type::Integer,
+            Type::String,
+        ]))
+        .description(Some("How many, from ten on; `<10` for fewer and for none."))
+        .examples([serde_json::json!(25), serde_json::json!("<10")])
+        .build()
 }
 
 pub(super) fn moment() -> Object {

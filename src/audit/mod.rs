@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod opening;
 pub mod private;
 pub mod proof;
+pub mod report;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;

@@ -31,6 +31,7 @@ mod embedded;
 mod keys;
 pub mod policy;
 mod progress;
+mod report;
 mod retention;
 mod serve;
 mod stops;
@@ -80,6 +81,9 @@ enum Command {
     /// Writes files of stops for systems that only take files
     #[command(subcommand)]
     Stops(stops::StopsCommand),
+    /// Makes reports for officers, supervisors and boards, and verifies them
+    #[command(subcommand)]
+    Report(Box<report::ReportCommand>),
     /// Shows and removes what is past its written term
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
@@ -187,6 +191,7 @@ pub fn run() -> ExitCode {
         Command::Policy(command) => policy::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Stops(command) => stops::run(command),
+        Command::Report(command) => report::run(command),
         Command::Retention(command) => retention::run(command),
         Command::Witness(command) => witness::run(command),
         Command::Check(arguments) => check::run(arguments),

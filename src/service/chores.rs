@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, catalogue, propagate, prune, retention, signing};
+use super::{Service, catalogue, counting, propagate, prune, retention, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -108,6 +108,9 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
         with("prune-logs", 24 * 60 * MINUTE, true, |shared, store, _| {
             let pruning = prune::prune(shared, store, false)?;
             Ok(usize::try_from(pruning.items()).unwrap_or(usize::MAX))
+        }),
+        with("count-decisions", MINUTE, true, |_, store, _| {
+            counting::count_decisions(store)
         }),
         // Does a little at a time, and nothing more once everybody was looked at that day.
         with("retention", MINUTE, true, |shared, store, _| {

@@ -4,10 +4,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::audit_rows::{StoredBatch, batch_columns, with_place};
-use super::columns::int;
+use super::bulk::BulkRow;
+use super::columns::{Number, int};
 use super::error::StoreError;
-use super::schema::audit_batch;
+use super::schema::{audit_batch, audit_bulk, audit_private};
 use super::tx::Tx;
+use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
 
 /// Where a search goes on: just before this batch, newest first.
@@ -61,6 +63,51 @@ impl Tx<'_> {
                 ))
                 .limit(i64::from(limit))
                 .select(batch_columns())
+                .load(connection)
+        })
+    }
+
+    /// Whom the leaves of a batch are about, as far as their private parts are kept: the place of each leaf in the batch.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn people_of_batch(
+        &mut self,
+        log: &str,
+        node: &str,
+        node_seq: u64,
+    ) -> Result<Vec<(u32, PersonId)>, StoreError> {
+        let rows: Vec<(Number<u32>, PersonId)> = self.run(|connection| {
+            audit_private::table
+                .filter(audit_private::log.eq(log))
+                .filter(audit_private::node.eq(node))
+                .filter(audit_private::node_seq.eq(int(node_seq)))
+                .select((audit_private::off, audit_private::person_id))
+                .load(connection)
+        })?;
+        Ok(rows
+            .into_iter()
+            .map(|(off, person)| (off.into(), person))
+            .collect())
+    }
+
+    /// The packed entries of the leaves of a batch.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn bulk_of_batch(
+        &mut self,
+        log: &str,
+        node: &str,
+        node_seq: u64,
+    ) -> Result<Vec<BulkRow>, StoreError> {
+        self.run(|connection| {
+            audit_bulk::table
+                .filter(audit_bulk::log.eq(log))
+                .filter(audit_bulk::node.eq(node))
+                .filter(audit_bulk::node_seq.eq(int(node_seq)))
+                .order(audit_bulk::off)
+                .select(audit_bulk::all_columns)
                 .load(connection)
         })
     }

@@ -23,6 +23,23 @@ impl Tx<'_> {
         })
     }
 
+    /// The fact with this name, first written as `otherwise` where there is none. Nobody else changes it until the
+    /// transaction ends.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn lock_meta(&mut self, key: &str, otherwise: &str) -> Result<String, StoreError> {
+        self.run(|connection| {
+            // Writing what stands there already takes the lock of the row on PostgreSQL.
+            Statement::<_>::new(
+                "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = meta.value",
+                (key.into_sql::<Text>(), otherwise.into_sql::<Text>()),
+            )
+            .execute(connection)?;
+            meta::table.filter(meta::key.eq(key)).select(meta::value).first(connection)
+        })
+    }
+
     /// Writes the fact with this name over any earlier one.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What the faces share: problem documents, strict bodies, headers, limits, traces, metrics and the server.
 
+pub mod accept;
 pub mod asked;
 pub mod auth;
 pub mod body;
@@ -16,6 +17,7 @@ pub mod pdf;
 pub mod problem;
 pub mod propagation;
 pub mod query;
+pub mod report;
 pub mod server;
 pub mod site;
 pub mod trace;

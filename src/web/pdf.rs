@@ -86,7 +86,8 @@ impl Document {
     }
 
     /// A table; the head is repeated on every page. Columns are as wide as their longest cell asks, as far as there is room.
-    pub fn table<const N: usize>(&mut self, head: [&str; N], rows: &[[String; N]]) {
+    pub fn table<'t>(&mut self, head: impl AsRef<[&'t str]>, rows: &[impl AsRef<[String]>]) {
+        let head = head.as_ref();
         let widths = columns(head, rows);
         let mut x = MARGIN;
         let places: Vec<(f32, f32)> = widths
@@ -106,6 +107,7 @@ impl Document {
         self.cells(&header, SMALL);
         for row in rows {
             let cells: Vec<Cell<'_>> = row
+                .as_ref()
                 .iter()
                 .zip(&places)
                 .map(|(text, (x, width))| (text.as_str(), Face::Regular, *x, *width))
@@ -255,13 +257,13 @@ fn height(cells: &[Cell<'_>], size: f32) -> f32 {
 }
 
 /// How wide each column is.
-fn columns<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Vec<f32> {
+fn columns(head: &[&str], rows: &[impl AsRef<[String]>]) -> Vec<f32> {
     let mut wanted: Vec<f32> = head
         .iter()
         .map(|text| length(&windows_1252(text), SMALL, Face::Bold))
         .collect();
     for row in rows {
-        for (width, text) in wanted.iter_mut().zip(row) {
+        for (width, text) in wanted.iter_mut().zip(row.as_ref()) {
             *width = width.max(length(&windows_1252(text), SMALL, Face::Regular));
         }
     }

@@ -109,6 +109,7 @@ struct Case {
     decision: String,
     unsubscribe: String,
     export: String,
+    report: String,
     notice: u32,
     /// A receiver of webhooks and what waits for it, where the operation is about one.
     webhook: (String, String),
@@ -258,7 +259,14 @@ impl House {
         } else {
             String::new()
         };
+        let report = if operation.contains("/reports/") {
+            let report = self.done("POST", "/v1/reports", report()).await;
+            report["reportId"].as_str().unwrap().to_owned()
+        } else {
+            String::new()
+        };
         let case = Case {
+            report,
             unsubscribe: url.rsplit('/').next().unwrap().to_owned(),
             numbers,
             ours,
@@ -363,6 +371,10 @@ fn question(person: &Value) -> Value {
 
 fn export() -> Value {
     json!({ "log": "decision", "format": "ndjson", "openings": true, "reason": "yearly audit" })
+}
+
+fn report() -> Value {
+    json!({ "kind": "register", "format": "json", "reason": "yearly audit" })
 }
 
 fn consent(person: &Value, notice: u32) -> Value {
@@ -520,6 +532,19 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         "GET /v1/audit-exports/{exportId}" => {
             let id = if foreign { "AAAAAAAAAAAAAAAA" } else { &case.export };
             (format!("/v1/audit-exports/{id}"), Body::None)
+        }
+        "POST /v1/reports" => return names_nobody("/v1/reports", Body::Json(report())),
+        "GET /v1/reports/{reportId}" => {
+            let id = if foreign { "AAAAAAAAAAAAAAAA" } else { &case.report };
+            (format!("/v1/reports/{id}"), Body::None)
+        }
+        "GET /v1/statistics" => {
+            let path = format!("/v1/statistics?from=2027-01&to=2027-01&organisation={LINDE}");
+            return names_nobody(&path, Body::None);
+        }
+        "GET /v1/records-of-processing" => {
+            let path = format!("/v1/records-of-processing?organisation={LINDE}");
+            return names_nobody(&path, Body::None);
         }
         "GET /v1/changes" => return names_nobody("/v1/changes", Body::None),
         "GET /v1/webhook-endpoints" => return names_nobody("/v1/webhook-endpoints", Body::None),

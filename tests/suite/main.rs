@@ -93,6 +93,8 @@ mod propagation_stops;
 #[cfg(test)]
 mod propagation_webhooks;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod rooms;

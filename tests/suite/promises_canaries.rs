@@ -382,6 +382,21 @@ async fn live(driver: &mut Driver) {
     assert_eq!(bundle.header("content-type"), Some("application/zip"));
     driver.driven.insert("fetchAuditExport");
 
+    let path = "/v1/statistics?from=2026-01&to=2026-02";
+    driver.drive("readStatistics", "GET", path, None).await;
+    let path = "/v1/records-of-processing?view=processor";
+    driver.drive("readRecordsOfProcessing", "GET", path, None).await;
+    let report = json!({
+        "kind": "breach", "format": "csv", "system": "crm", "from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z",
+        "reason": canaries.reference,
+    });
+    let report = driver
+        .drive("requestReport", "POST", "/v1/reports", Some(report))
+        .await;
+    let fetched = driver.client.get(report["href"].as_str().unwrap()).await;
+    assert_eq!(fetched.status, 200, "{}", fetched.text());
+    driver.driven.insert("fetchReport");
+
     webhooks(driver).await;
 
     // Beside the document.

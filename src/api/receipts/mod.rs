@@ -21,6 +21,7 @@ use crate::service::Service;
 use crate::service::call::Scope;
 use crate::service::refusal::Invalid;
 use crate::service::verbs::{FetchReceipt, Receipt};
+use crate::web::accept::best_of;
 use crate::web::asked::Asked;
 use crate::web::auth::Caller;
 use crate::web::pdf::PDF;
@@ -117,37 +118,13 @@ pub async fn read(
     })
 }
 
-/// The form an `Accept` header likes best (RFC 9110 §12.5.1); the first of ours on a tie.
+/// The form an `Accept` header likes best.
 fn form(accept: &str) -> Option<Form> {
-    let quality = |media: &str| {
-        let (kind, _) = media.split_once('/').unwrap_or((media, ""));
-        let specificity = |range: &str| match range {
-            range if range.eq_ignore_ascii_case(media) => Some(3),
-            range if range.eq_ignore_ascii_case(&format!("{kind}/*")) => Some(2),
-            "*/*" => Some(1),
-            _ => None,
-        };
-        accept
-            .split(',')
-            .filter_map(|part| {
-                let mut parameters = part.split(';').map(str::trim);
-                let specific = specificity(parameters.next().unwrap_or_default())?;
-                let q = parameters
-                    .find_map(|p| p.strip_prefix("q="))
-                    .map_or(Ok(1.0), str::parse::<f32>);
-                Some((specific, q.unwrap_or(0.0)))
-            })
-            .max_by_key(|(specific, _)| *specific)
-            .map_or(0.0, |(_, q)| q)
-    };
-    let mut best: Option<(Form, f32)> = None;
-    for (media, form) in FORMS {
-        let q = quality(media);
-        if q > 0.0 && best.is_none_or(|(_, before)| q > before) {
-            best = Some((form, q));
-        }
-    }
-    best.map(|(form, _)| form)
+    let best = best_of(accept, &FORMS.map(|(media, _)| media))?;
+    FORMS
+        .into_iter()
+        .find(|(media, _)| *media == best)
+        .map(|(_, form)| form)
 }
 
 /// A receipt with what the catalogue says about its parties and purpose.

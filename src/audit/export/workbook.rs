@@ -23,14 +23,32 @@ const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/r
 const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
 
+/// One sheet of a workbook to come.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    title: String,
+    head: Vec<String>,
+    /// Rows below the head.
+    rows: u64,
+}
+
+impl Sheet {
+    /// A sheet with these columns and so many rows below them. The title is a word of ours, without characters of XML.
+    pub fn new(title: &str, head: &[&str], rows: u64) -> Self {
+        Self {
+            title: title.to_owned(),
+            head: head.iter().map(|name| (*name).to_owned()).collect(),
+            rows,
+        }
+    }
+}
+
 /// A workbook that is being written.
 pub struct Workbook<W: Write> {
     zip: ZipWriter<StreamWriter<W>>,
-    name: String,
-    sheets: u64,
-    per_sheet: u64,
+    sheets: Vec<Sheet>,
     /// The sheet that is open, from 1; 0 before the first.
-    sheet: u64,
+    sheet: usize,
     /// Rows in it, the head included.
     rows: u64,
     buffer: Vec<u8>,
@@ -54,12 +72,22 @@ impl<W: Write> Workbook<W> {
     }
 
     fn with_sheets_of(rows: u64, into: W, name: &str, entries: u64) -> io::Result<Self> {
-        let per_sheet = rows.saturating_sub(1).max(1);
+        Self::of(into, split(vec![Sheet::new(name, &COLUMNS, entries)], rows))
+    }
+
+    /// Begins a workbook of these sheets. Rows are pushed sheet by sheet; one with more rows than a sheet can have goes on
+    /// in further ones.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn of_sheets(into: W, sheets: Vec<Sheet>) -> io::Result<Self> {
+        Self::of(into, split(sheets, SHEET_ROWS))
+    }
+
+    fn of(into: W, sheets: Vec<Sheet>) -> io::Result<Self> {
         let mut workbook = Self {
             zip: ZipWriter::new_stream(into),
-            name: name.to_owned(),
-            sheets: entries.div_ceil(per_sheet).max(1),
-            per_sheet,
+            sheets,
             sheet: 0,
             rows: 0,
             buffer: Vec::new(),
@@ -74,10 +102,22 @@ impl<W: Write> Workbook<W> {
     /// # Errors
     /// Those of writing; also for more rows than were announced.
     pub fn push(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        if self.rows > self.per_sheet {
+        if self.open().is_some_and(|sheet| self.rows > sheet.rows) {
             self.next_sheet()?;
         }
         self.row(cells)
+    }
+
+    /// Goes on with the next of the sheets that were announced.
+    ///
+    /// # Errors
+    /// Those of writing; also for more sheets than were announced.
+    pub fn begin_sheet(&mut self) -> io::Result<()> {
+        self.next_sheet()
+    }
+
+    fn open(&self) -> Option<&Sheet> {
+        self.sheet.checked_sub(1).and_then(|at| self.sheets.get(at))
     }
 
     /// Ends the workbook, and gives back what it was written into.
@@ -85,7 +125,7 @@ impl<W: Write> Workbook<W> {
     /// # Errors
     /// Those of writing; also for fewer sheets than were announced.
     pub fn finish(mut self) -> io::Result<W> {
-        if self.sheet != self.sheets {
+        if self.sheet != self.sheets.len() {
             return Err(io::Error::other("a workbook ends before its last sheet"));
         }
         self.end_sheet()?;
@@ -106,11 +146,8 @@ impl<W: Write> Workbook<W> {
             "{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\">\
              <Relationship Id=\"styles\" Type=\"{RELATIONS}/styles\" Target=\"styles.xml\"/>"
         );
-        for sheet in 1..=self.sheets {
-            let title = match sheet {
-                1 => self.name.clone(),
-                _ => format!("{} {sheet}", self.name),
-            };
+        for (sheet, Sheet { title, .. }) in (1..).zip(&self.sheets) {
+            let sheet: usize = sheet;
             types += &format!(
                 "<Override PartName=\"/xl/worksheets/sheet{sheet}.xml\" ContentType=\"{kind}.worksheet+xml\"/>"
             );
@@ -158,9 +195,9 @@ impl<W: Write> Workbook<W> {
     }
 
     fn next_sheet(&mut self) -> io::Result<()> {
-        if self.sheet >= self.sheets {
+        let Some(Sheet { head, .. }) = self.sheets.get(self.sheet).cloned() else {
             return Err(io::Error::other("a workbook got more rows than were announced"));
-        }
+        };
         if self.sheet > 0 {
             self.end_sheet()?;
         }
@@ -174,9 +211,10 @@ impl<W: Write> Workbook<W> {
              <pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" state=\"frozen\"/></sheetView></sheetViews>\
              <cols><col min=\"1\" max=\"1\" width=\"10\" customWidth=\"1\"/>\
              <col min=\"2\" max=\"{}\" width=\"22\" customWidth=\"1\"/></cols><sheetData>",
-            COLUMNS.len()
+            head.len().max(2)
         )?;
-        self.row(&COLUMNS.map(|name| Cell::Text(name.into())))
+        let head: Vec<Cell<'_>> = head.iter().map(|name| Cell::Text(name.as_str().into())).collect();
+        self.row(&head)
     }
 
     fn end_sheet(&mut self) -> io::Result<()> {
@@ -212,6 +250,32 @@ impl<W: Write> Workbook<W> {
         buffer.extend_from_slice(b"</row>");
         self.zip.write_all(buffer)
     }
+}
+
+/// Sheets of at most so many rows, the head included; what goes on in further ones is numbered.
+fn split(sheets: Vec<Sheet>, most: u64) -> Vec<Sheet> {
+    let most = most.saturating_sub(1).max(1);
+    let mut all = Vec::with_capacity(sheets.len());
+    for sheet in sheets {
+        let (mut left, mut number) = (sheet.rows, 1);
+        loop {
+            let title = match number {
+                1 => sheet.title.clone(),
+                _ => format!("{} {number}", sheet.title),
+            };
+            all.push(Sheet {
+                title,
+                head: sheet.head.clone(),
+                rows: left.min(most),
+            });
+            left = left.saturating_sub(most);
+            number += 1;
+            if left == 0 {
+                break;
+            }
+        }
+    }
+    all
 }
 
 fn options() -> SimpleFileOptions {

@@ -15,7 +15,7 @@ pub(super) const KIND: &str = "audit.exported";
 const SEALED: &str = "sealed";
 
 /// Puts a reason into the line of an entry.
-pub(super) fn put(work: &mut Work<'_, '_>, leaf: &mut Leaf<'_>, reason: &str) -> Option<()> {
+pub(in crate::service) fn put(work: &mut Work<'_, '_>, leaf: &mut Leaf<'_>, reason: &str) -> Option<()> {
     let private = serde_json::json!({ "reason": reason }).to_string();
     let salt: [u8; 32] = work.random();
     let nonce = work.random();
@@ -26,9 +26,9 @@ pub(super) fn put(work: &mut Work<'_, '_>, leaf: &mut Leaf<'_>, reason: &str) ->
     Some(())
 }
 
-/// The opening of the entry at `index`, if it tells of an export and its reason is the one it commits to.
+/// The opening of the entry at `index`, if it tells of an export or a report and its reason is the one it commits to.
 pub(in crate::service) fn opening(keys: &Keyring, index: u64, leaf: &Leaf<'_>) -> Option<Opening> {
-    if leaf.kind.as_str() != KIND {
+    if ![KIND, crate::service::reports::KIND].contains(&leaf.kind.as_str()) {
         return None;
     }
     let id: EntryId = leaf.id;

@@ -69,7 +69,7 @@ fn lines_are_broken_at_spaces_and_within_words_that_are_too_long() {
 #[test]
 fn columns_share_the_width_of_the_page() {
     let rows = [["kort".to_owned(), "lang ".repeat(80), "1".to_owned()]];
-    let widths = columns(["Een", "Twee", "Drie"], &rows);
+    let widths = columns(&["Een", "Twee", "Drie"], &rows);
     let sum: f32 = widths.iter().sum();
     assert!(sum + 2.0 * GUTTER <= column() + 2.0, "{widths:?}");
     assert!(widths[0] < 40.0 && widths[1] > 300.0, "{widths:?}");
