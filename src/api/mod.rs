@@ -24,6 +24,7 @@ pub mod records_of_processing;
 pub mod reports;
 pub mod restrictions;
 pub mod retention_holds;
+pub mod rights_requests;
 mod schema;
 pub mod source_notices;
 pub mod statistics;
@@ -121,6 +122,12 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(restrictions::lift)
         .service(retention_holds::place)
         .service(retention_holds::end)
+        .service(rights_requests::enter)
+        .service(rights_requests::list)
+        .service(rights_requests::read)
+        .service(rights_requests::change)
+        .service(rights_requests::letter)
+        .service(rights_requests::fetch_package)
         .service(source_notices::deliver)
         .service(preferences::read)
         .service(preferences::set)

@@ -133,6 +133,10 @@ fn frame() -> OpenApi {
         ("Receipts", "Proof of what people said."),
         ("Objections and restrictions", "GDPR articles 21 and 18."),
         ("Retention", "Nothing is kept longer than its term."),
+        (
+            "Rights",
+            "Requests of people about their data, from receipt to answer (GDPR articles 12 and 15 to 22).",
+        ),
         ("Preferences", "How people want to be reached."),
         ("Policies", "What may be asked, and in which words."),
         ("Changes", "What other systems must know."),

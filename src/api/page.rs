@@ -15,6 +15,8 @@ const STYLE: &str = "body{font:1.125rem/1.6 system-ui,sans-serif;max-width:38rem
 color:#1a1a1a;background:#fff}h1{font-size:1.6rem;line-height:1.25}h2{font-size:1.2rem}\
 button{font:inherit;padding:.7rem 1.4rem;border:2px solid #0b3d5c;border-radius:.4rem;background:#0b3d5c;color:#fff;\
 cursor:pointer}button:hover{background:#082c43}:focus-visible{outline:3px solid #b35900;outline-offset:3px}\
+table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{border-bottom:1px solid #767676;padding:.3rem .5rem;\
+text-align:left;vertical-align:top;overflow-wrap:anywhere}caption{text-align:left;font-weight:700}\
 dt{font-weight:700;margin-top:.8rem}dd{margin:0;overflow-wrap:anywhere}hr{margin:2rem 0;border:0;border-top:1px solid \
 #767676}";
 
@@ -36,18 +38,22 @@ pub struct Page {
 
 /// A page as an answer.
 pub fn respond(status: u16, page: &Page, language: Language) -> HttpResponse {
-    let html = format!(
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK))
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY.as_str()))
+        .body(html(page, language))
+}
+
+/// A page as a file of its own.
+pub fn html(page: &Page, language: Language) -> String {
+    format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"robots\" content=\"noindex\">\n<title>{}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<main>\n{}\n</main>\n</body>\n</html>\n",
         language.as_str(),
         escape(&page.title),
         page.body,
-    );
-    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::OK))
-        .content_type("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, CONTENT_POLICY.as_str()))
-        .body(html)
+    )
 }
 
 /// Text as HTML.

@@ -8,6 +8,7 @@ use crate::domain::decision::{CustomerFact, Effect, ReasonCode};
 use crate::domain::event::ActorKind;
 use crate::domain::person::{GuardianVerification, MembershipKind};
 use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
+use crate::domain::rights::{ExtensionReason, RejectionGround, RequestState, RequestType, StepKind};
 use crate::service::exports::ExportFormat;
 use crate::service::reports::{RegisterView, ReportFormat, ReportKind};
 
@@ -35,6 +36,11 @@ words_schema! {
     report_kind: ReportKind, "Which report.";
     report_format: ReportFormat, "In which form: a table in CSV for each part, a workbook, JSON, or PDF to print.";
     register_view: RegisterView, "Whose register: of the controllers (GDPR art. 30(1)) or of the processor (art. 30(2)).";
+    request_type: RequestType, "The right that is exercised: GDPR art. 15, 16, 17, 18, 20, 21.";
+    request_state: RequestState, "Where a rights request stands, by the words of the Data Privacy Vocabulary.";
+    step_kind: StepKind, "What was done with a rights request.";
+    extension_reason: ExtensionReason, "Why a term is extended; the law knows no other reason (GDPR art. 12(3)).";
+    rejection_ground: RejectionGround, "On which ground a request is refused; not every ground fits every type.";
     guardian_verification: GuardianVerification, "How it was verified that this is a guardian.";
 }
 

@@ -173,6 +173,12 @@ impl PersonKeys {
     pub fn idempotency(&self) -> Secret32 {
         self.0.key(b"akkoord/idempotency/v1")
     }
+
+    /// Encrypts what the person's rights requests say.
+    #[must_use]
+    pub fn rights(&self) -> Secret32 {
+        self.0.key(b"akkoord/rights/v1")
+    }
 }
 
 impl fmt::Debug for PersonKeys {

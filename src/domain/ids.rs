@@ -182,3 +182,7 @@ random_id!(
     /// One identifier of a person, so that it can be removed without naming it.
     IdentifierId
 );
+random_id!(
+    /// One rights request.
+    RightsRequestId
+);

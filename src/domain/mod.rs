@@ -11,3 +11,5 @@ pub mod person;
 pub mod personal;
 pub mod preference;
 pub mod purpose;
+pub mod rights;
+pub mod working_days;

@@ -4,6 +4,7 @@
 use super::call::Call;
 use super::lane::Verb;
 use super::refusal::Refusal;
+use super::rights::close_for_erased;
 use super::shared::{Shared, TEST_SCHEME};
 use super::work::{Log, Stop, Subjects, Work};
 use crate::audit::leaf::Leaf;
@@ -45,6 +46,7 @@ impl Verb for EraseNow {
             .filter(|identifier| identifier.scheme.as_str() == TEST_SCHEME)
             .map(|identifier| identifier.id)
             .collect();
+        close_for_erased(call, work, found.id)?;
         work.erase(found.id, &keep)?;
         Ok(id)
     }

@@ -37,6 +37,9 @@ pub(crate) const AUDIT_EXPORT: &str = "audit-export";
 /// Label of what is sealed in a line of the admin log: the reason of an export.
 pub(crate) const AUDIT_REASON: &str = "audit-reason";
 
+/// Label of the names of officers in rights requests.
+pub(crate) const RIGHTS_OFFICER: &str = "rights-officer";
+
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {

@@ -27,6 +27,7 @@ mod readiness;
 pub mod refusal;
 pub mod reports;
 pub mod retention;
+pub mod rights;
 pub mod search;
 pub mod sequence;
 pub mod shared;
@@ -326,17 +327,17 @@ impl Service {
         .collect()
     }
 
+    /// Where changes go.
+    fn lane_of_changes(&self) -> &Lane {
+        self.0.changes.as_ref().unwrap_or(&self.0.checks)
+    }
+
     async fn change<V>(&self, call: &Call, verb: V) -> Result<Done<V::Answer>, Refusal>
     where
         V: Verb,
         V::Answer: serde::Serialize + serde::de::DeserializeOwned,
     {
-        self.0
-            .changes
-            .as_ref()
-            .unwrap_or(&self.0.checks)
-            .submit(call, Once(verb))
-            .await
+        self.lane_of_changes().submit(call, Once(verb)).await
     }
 
     async fn read<T: Send + 'static>(
@@ -557,12 +558,7 @@ impl Service {
         let link = Link::open(&self.0.shared, token).ok_or(Refusal::NotFound)?;
         let portal: SystemId = "portal".parse().map_err(|_| Refusal::Unavailable)?;
         let call = Unsubscribe::call(portal);
-        self.0
-            .changes
-            .as_ref()
-            .unwrap_or(&self.0.checks)
-            .submit(&call, Unsubscribe(link))
-            .await
+        self.lane_of_changes().submit(&call, Unsubscribe(link)).await
     }
 
     /// Erases somebody now, and clears what the database still holds of it in free pages.

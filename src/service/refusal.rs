@@ -117,6 +117,27 @@ pub enum Conflict {
     /// The log has no checkpoint yet.
     #[error("no-checkpoint-yet")]
     NoCheckpoint,
+    /// The rights request was answered already.
+    #[error("request-ended")]
+    RequestEnded,
+    /// The step does not fit where the rights request stands.
+    #[error("step-not-possible")]
+    StepNotPossible,
+    /// The person or a guardian must do something before the rights request can be answered.
+    #[error("action-required")]
+    ActionRequired,
+    /// A guardian must stand behind the rights request of a child.
+    #[error("guardian-required")]
+    GuardianRequired,
+    /// The term was extended once; there is no second time (GDPR art. 12(3)).
+    #[error("already-extended")]
+    AlreadyExtended,
+    /// The first month is over (GDPR art. 12(3)).
+    #[error("too-late-to-extend")]
+    TooLateToExtend,
+    /// The person is not erased yet.
+    #[error("erasure-not-finished")]
+    ErasureNotFinished,
     /// A first request with this idempotency key is still being handled.
     #[error("request-in-progress")]
     InProgress,

@@ -15,8 +15,9 @@ use crate::audit::bulk::BulkOutcome;
 use crate::audit::bundle;
 use crate::audit::leaf::{EntryId, Leaf, leaf_hash};
 use crate::audit::private::{AuditKeys, PrivatePlace};
+use crate::crypto::PersonKeys;
 use crate::domain::decision::{Effect, ReasonCode};
-use crate::domain::ids::{OrganisationId, PurposeId, SystemId};
+use crate::domain::ids::{OrganisationId, PersonId, PurposeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::personal::Personal;
 use crate::policy::catalogue::Catalogue;
@@ -343,57 +344,73 @@ impl Verb for SearchPerson {
             let detail = "say why you look up what is known about this person; the reason is recorded";
             return Err(Refusal::from(Invalid::new("/reason", "required", detail)).into());
         }
-        let (id, _) = work.find_pairwise(call, &self.person_id)?;
+        let (id, organisation) = work.find_pairwise(call, &self.person_id)?;
         let person = work.member(id)?.clone();
         let keys = person.keys.clone().ok_or(Refusal::NotFound)?;
-        let audit_keys = AuditKeys::derive(&keys);
-
-        let mut batches: BTreeMap<(String, String, u64), Option<StoredBatch>> = BTreeMap::new();
-        let mut items = Vec::new();
-        for entry in work.tx().audit_private_of(id)? {
-            let key = (entry.log.clone(), entry.node.clone(), entry.node_seq);
-            if !batches.contains_key(&key) {
-                let read = work
-                    .tx()
-                    .batches_of_node(&entry.log, &entry.node, entry.node_seq, 1)?;
-                batches.insert(key.clone(), read.into_iter().next());
-            }
-            let Some(Some(batch)) = batches.get(&key) else {
-                continue;
-            };
-            let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
-            let offset = usize::try_from(entry.off).map_err(|_| StoreError::Corrupt)?;
-            let line = lines.get(offset).ok_or(StoreError::Corrupt)?;
-            let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-            if !may_see(call, work.catalogue(), &leaf) {
-                continue;
-            }
-            let place = PrivatePlace {
-                tenant: work.shared.keys.tenant(),
-                log: &entry.log,
-                person: id.as_bytes(),
-                key_version: entry.key_version,
-            };
-            let opened = match leaf.commitment.filter(|_| self.open) {
-                // What does not open or does not match its public line is an alarm, not an empty answer.
-                Some(pc) => Some(
-                    audit_keys
-                        .open(&place, leaf.id, &pc, &entry.sealed)
-                        .map_err(|_| StoreError::Corrupt)?,
-                ),
-                None => None,
-            };
-            let private = opened.map(|bytes| Personal::new(String::from_utf8_lossy(&bytes).into_owned()));
-            items.push(FoundEntry {
-                private,
-                ..found(&entry.log, batch, offset, line, leaf)
-            });
-        }
+        let mut items = entries_about(call, work, id, &keys, self.open)?;
         items.sort_by_key(|item| std::cmp::Reverse((item.leaf.millis, item.leaf.id.to_string())));
         items.truncate(self.limit);
-        self.record(call, work, &person, &keys)?;
+        self.record(call, work, &organisation, &person, &keys)?;
         Ok(items)
     }
+}
+
+/// Every entry of every log that was made under somebody's key and that the caller may see, in no order. Reads only.
+pub(super) fn entries_about(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    id: PersonId,
+    keys: &PersonKeys,
+    open: bool,
+) -> Result<Vec<FoundEntry>, Stop> {
+    let audit_keys = AuditKeys::derive(keys);
+
+    let mut batches: BTreeMap<(String, String, u64), Option<StoredBatch>> = BTreeMap::new();
+    let mut items = Vec::new();
+    for entry in work.tx().audit_private_of(id)? {
+        let key = (entry.log.clone(), entry.node.clone(), entry.node_seq);
+        if !batches.contains_key(&key) {
+            let read = work
+                .tx()
+                .batches_of_node(&entry.log, &entry.node, entry.node_seq, 1)?;
+            let own = read
+                .into_iter()
+                .next()
+                .filter(|batch| batch.node_seq == entry.node_seq);
+            batches.insert(key.clone(), own);
+        }
+        let Some(Some(batch)) = batches.get(&key) else {
+            continue;
+        };
+        let lines = bundle::decode(&batch.entries).map_err(|_| StoreError::Corrupt)?;
+        let offset = usize::try_from(entry.off).map_err(|_| StoreError::Corrupt)?;
+        let line = lines.get(offset).ok_or(StoreError::Corrupt)?;
+        let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
+        if !may_see(call, work.catalogue(), &leaf) {
+            continue;
+        }
+        let place = PrivatePlace {
+            tenant: work.shared.keys.tenant(),
+            log: &entry.log,
+            person: id.as_bytes(),
+            key_version: entry.key_version,
+        };
+        let opened = match leaf.commitment.filter(|_| open) {
+            // What does not open or does not match its public line is an alarm, not an empty answer.
+            Some(pc) => Some(
+                audit_keys
+                    .open(&place, leaf.id, &pc, &entry.sealed)
+                    .map_err(|_| StoreError::Corrupt)?,
+            ),
+            None => None,
+        };
+        let private = opened.map(|bytes| Personal::new(String::from_utf8_lossy(&bytes).into_owned()));
+        items.push(FoundEntry {
+            private,
+            ..found(&entry.log, batch, offset, line, leaf)
+        });
+    }
+    Ok(items)
 }
 
 impl SearchPerson {
@@ -402,8 +419,9 @@ impl SearchPerson {
         &self,
         call: &Call,
         work: &mut Work<'_, '_>,
+        organisation: &OrganisationId,
         person: &super::work::Person,
-        keys: &crate::crypto::PersonKeys,
+        keys: &PersonKeys,
     ) -> Result<(), Stop> {
         let policies = std::sync::Arc::clone(&work.policies);
         let id = EntryId::from_bytes(work.dated_id());
@@ -415,6 +433,7 @@ impl SearchPerson {
             "audit.person-read"
         };
         let mut leaf = Leaf::new(kind, id, work.now.millis(), &call.principal.system, node, version);
+        leaf.organisation = Some(organisation.into());
         leaf.outcome = Some("ok".into());
         let private = serde_json::json!({ "reason": self.reason.reveal(), "client": call.principal.client });
         work.stage_leaf_about(Log::Admin, person, keys, leaf, private.to_string().as_bytes())?;

@@ -204,6 +204,11 @@ impl<'w, 'tx> Work<'w, 'tx> {
         self.staged.idempotency.push(row);
     }
 
+    /// Notes the person the request is about, where it records no event of that person.
+    pub(crate) const fn is_about(&mut self, person: PersonId) {
+        self.about = Some(person);
+    }
+
     /// The person the request turned out to be about.
     pub(crate) const fn about(&self) -> Option<PersonId> {
         self.about

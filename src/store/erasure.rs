@@ -4,7 +4,10 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::people::PersonState;
-use super::schema::{audit_private, consent_event, idempotency, person, person_identifier, person_record};
+use super::schema::{
+    audit_private, consent_event, idempotency, person, person_identifier, person_record,
+    rights_request_content,
+};
 use super::tx::Tx;
 use crate::domain::ids::{IdentifierId, PersonId};
 use crate::domain::moment::Moment;
@@ -29,11 +32,14 @@ const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; remov
 const TOLD: OnErasure =
     Keep("GDPR art. 19: a recipient that was down must still be told; a random id, removed after 30 days");
 const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
+const ANSWERED: OnErasure = Keep(
+    "GDPR art. 5(2) and 12(3): that a request was answered, when and by whom; a random id, and nothing it said",
+);
 const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 28] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 31] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -285,6 +291,45 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 28] = [
         ],
     ),
     (
+        "rights_request",
+        &[
+            ("id", ANSWERED),
+            ("person_id", ANSWERED),
+            ("organisation", ANSWERED),
+            ("kind", ANSWERED),
+            ("state", ANSWERED),
+            ("revision", ANSWERED),
+            ("system", ANSWERED),
+            ("received_at", ANSWERED),
+            ("due_at", ANSWERED),
+            ("extended_at", ANSWERED),
+            ("ended_at", ANSWERED),
+            ("assignee", ANSWERED),
+        ],
+    ),
+    (
+        "rights_request_step",
+        &[
+            ("request_id", ANSWERED),
+            ("number", ANSWERED),
+            ("step", ANSWERED),
+            ("state", ANSWERED),
+            ("at", ANSWERED),
+            ("system", ANSWERED),
+            ("officer", ANSWERED),
+        ],
+    ),
+    (
+        "rights_request_content",
+        &[
+            ("request_id", Delete),
+            ("number", Delete),
+            ("person_id", Delete),
+            ("key_version", Delete),
+            ("sealed", Shred),
+        ],
+    ),
+    (
         "statistic",
         &[
             ("organisation", Nobody),
@@ -339,6 +384,8 @@ pub struct Erased {
     pub identifiers: usize,
     /// Kept answers.
     pub answers: usize,
+    /// Texts of rights requests.
+    pub requests: usize,
 }
 
 impl Tx<'_> {
@@ -379,6 +426,10 @@ impl Tx<'_> {
                 .execute(connection)?,
                 answers: diesel::delete(idempotency::table.filter(idempotency::person_id.eq(id)))
                     .execute(connection)?,
+                requests: diesel::delete(
+                    rights_request_content::table.filter(rights_request_content::person_id.eq(id)),
+                )
+                .execute(connection)?,
             })
         })
     }

@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 32] = [
+pub const CONSTRAINTS: [(&str, &str); 35] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -99,6 +99,15 @@ pub const CONSTRAINTS: [(&str, &str); 32] = [
     (
         "webhook_delivery_pkey",
         "webhook_delivery.endpoint_id, webhook_delivery.seq",
+    ),
+    ("rights_request_pkey", "rights_request.id"),
+    (
+        "rights_request_step_pkey",
+        "rights_request_step.request_id, rights_request_step.number",
+    ),
+    (
+        "rights_request_content_pkey",
+        "rights_request_content.request_id, rights_request_content.number",
     ),
     (
         "statistic_pkey",

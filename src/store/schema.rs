@@ -261,6 +261,45 @@ diesel::table! {
 }
 
 diesel::table! {
+    rights_request (id) {
+        id -> Binary,
+        person_id -> Binary,
+        organisation -> Text,
+        kind -> Text,
+        state -> Text,
+        revision -> BigInt,
+        system -> Text,
+        received_at -> BigInt,
+        due_at -> BigInt,
+        extended_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        assignee -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    rights_request_step (request_id, number) {
+        request_id -> Binary,
+        number -> BigInt,
+        step -> Text,
+        state -> Text,
+        at -> BigInt,
+        system -> Text,
+        officer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    rights_request_content (request_id, number) {
+        request_id -> Binary,
+        number -> BigInt,
+        person_id -> Binary,
+        key_version -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+diesel::table! {
     statistic (organisation, purpose, day, measure) {
         organisation -> Text,
         purpose -> Text,

@@ -12,7 +12,7 @@ use super::error::StoreError;
 
 /// Tables whose rows an erasure deletes or rewrites.
 const TOUCHED: &str = "person, person_record, consent_event, audit_private, person_identifier, idempotency, \
-                       keystore.person_key";
+                       rights_request_content, keystore.person_key";
 
 const SCRUB_TRIES: u32 = 20;
 const SCRUB_PAUSE: Duration = Duration::from_millis(100);

@@ -111,6 +111,8 @@ struct Case {
     export: String,
     report: String,
     notice: u32,
+    /// A rights request, where the operation is about one.
+    request: String,
     /// A receiver of webhooks and what waits for it, where the operation is about one.
     webhook: (String, String),
 }
@@ -265,6 +267,10 @@ impl House {
         } else {
             String::new()
         };
+        let request = match operation.contains("/rights-requests/{") {
+            true => self.rights_request(&ours.person).await,
+            false => String::new(),
+        };
         let case = Case {
             report,
             unsubscribe: url.rsplit('/').next().unwrap().to_owned(),
@@ -272,6 +278,7 @@ impl House {
             ours,
             theirs,
             identifier,
+            request,
             webhook: match operation.contains("/webhook-endpoints/{") {
                 true => self.webhook(at, receipt["personId"].as_str().unwrap()).await,
                 false => Default::default(),
@@ -283,6 +290,13 @@ impl House {
         };
         self.before(operation, &case).await;
         case
+    }
+
+    /// A request for access.
+    async fn rights_request(&self, person: &str) -> String {
+        let body = json!({ "person": { "personId": person }, "organisation": LINDE, "type": "access" });
+        let request = self.done("POST", "/v1/rights-requests", body).await;
+        request["requestId"].as_str().unwrap().to_owned()
     }
 
     /// A receiver that never answers, with a message that waits for it.
@@ -551,6 +565,22 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
         "POST /v1/webhook-endpoints" => {
             let body = json!({ "url": "http://127.0.0.1:9/new" });
             return names_nobody("/v1/webhook-endpoints", Body::Json(body));
+        }
+        "POST /v1/rights-requests" => (
+            "/v1/rights-requests".to_owned(),
+            Body::Json(json!({ "person": somebody, "organisation": LINDE, "type": "access" })),
+        ),
+        "GET /v1/rights-requests" => return names_nobody("/v1/rights-requests", Body::None),
+        of if of.contains("/v1/rights-requests/{requestId}") => {
+            let id = if foreign {
+                "00000000000000000000000000000000"
+            } else {
+                &case.request
+            };
+            let (method, path) = of.split_once(' ')?;
+            let path = path.replace("{requestId}", id).replace("{kind}", "received");
+            let step = Body::Json(json!({ "revision": 1, "officer": "B-17", "accept": true }));
+            (path, if method == "PATCH" { step } else { Body::None })
         }
         of if of.contains("/v1/webhook-endpoints/{endpointId}") => {
             let (id, delivery) = match role {

@@ -97,6 +97,10 @@ mod reports;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]
+mod rights_package;
+#[cfg(test)]
+mod rights_requests;
+#[cfg(test)]
 mod rooms;
 #[cfg(test)]
 mod sequence_http;

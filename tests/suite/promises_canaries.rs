@@ -397,6 +397,7 @@ async fn live(driver: &mut Driver) {
     assert_eq!(fetched.status, 200, "{}", fetched.text());
     driver.driven.insert("fetchReport");
 
+    rights(driver).await;
     webhooks(driver).await;
 
     // Beside the document.
@@ -427,6 +428,75 @@ async fn live(driver: &mut Driver) {
     driver
         .try_it("POST", "/oauth2/token", &form, Some(secret.as_bytes()))
         .await;
+}
+
+/// Rights requests of every type, with a canary in every text.
+async fn rights(driver: &mut Driver) {
+    let canaries = driver.canaries.clone();
+    let (actor, evidence) = (driver.actor(), driver.evidence());
+    let about = member(&canaries.member_number);
+    let enter = |kind: &str, more: Value| {
+        let mut body = json!({
+            "person": about, "organisation": LIBRARY, "type": kind, "actor": actor, "evidence": evidence,
+            "text": canaries.name, "indicationMethod": "paper",
+        });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let path = "/v1/rights-requests";
+    let access = driver
+        .drive(
+            "enterRightsRequest",
+            "POST",
+            path,
+            Some(enter("access", json!({}))),
+        )
+        .await;
+    let one = format!("{path}/{}", access["requestId"].as_str().unwrap());
+    let steps = [
+        json!({"assign": canaries.staff}),
+        json!({"askIdentity": {"doubt": canaries.name}}),
+        json!({"confirmIdentity": {"how": canaries.evidence}}),
+        json!({"extend": {"months": 1, "reason": "number", "explanation": canaries.name}}),
+    ];
+    for (step, revision) in steps.into_iter().zip(1..) {
+        let mut body = json!({"revision": revision, "officer": canaries.staff});
+        body.as_object_mut()
+            .unwrap()
+            .extend(step.as_object().unwrap().clone());
+        driver
+            .drive("changeRightsRequest", "PATCH", one.clone(), Some(body))
+            .await;
+    }
+    driver.drive("listRightsRequests", "GET", path, None).await;
+    let read = driver.drive("readRightsRequest", "GET", one.clone(), None).await;
+    assert!(read.to_string().contains(&canaries.name), "{read}");
+    for letter in ["received", "extension"] {
+        let path = format!("{one}/letters/{letter}");
+        driver.drive("readRightsLetter", "GET", path.clone(), None).await;
+        driver
+            .try_it("GET", &path, &[("Accept", "application/pdf")], None)
+            .await;
+    }
+    driver
+        .drive("fetchRightsPackage", "GET", format!("{one}/package"), None)
+        .await;
+    let correction = json!({"correction": {"birthDate": canaries.birth_date, "addIdentifiers": [
+        {"scheme": "email", "value": canaries.other_email}]}});
+    let correction = driver
+        .drive(
+            "enterRightsRequest",
+            "POST",
+            path,
+            Some(enter("rectification", correction)),
+        )
+        .await;
+    let one = format!("{path}/{}", correction["requestId"].as_str().unwrap());
+    let no = json!({"revision": 1, "officer": canaries.staff,
+        "reject": {"ground": "data-correct", "explanation": canaries.name}});
+    driver.drive("changeRightsRequest", "PATCH", one, Some(no)).await;
 }
 
 /// Everything that was sent, again with canaries where they do not belong.

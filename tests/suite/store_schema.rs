@@ -232,7 +232,7 @@ fn migrations_of_postgres_can_be_undone() {
          FROM information_schema.columns WHERE table_schema IN ('public', 'keystore') \
        UNION SELECT conrelid::regclass || '.' || conname || '|' || pg_get_constraintdef(oid) FROM pg_constraint \
          WHERE connamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'keystore')) \
-       UNION SELECT indexname || '|' || indexdef FROM pg_indexes WHERE schemaname IN ('public', 'keystore') \
+       UNION SELECT schemaname || '.' || indexname || '|' || indexdef FROM pg_indexes WHERE schemaname IN ('public', 'keystore') \
        UNION SELECT tgname || '|' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal \
        UNION SELECT proname || '|' || prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
        UNION SELECT nspname || '|schema' FROM pg_namespace WHERE nspname !~ '^pg_'";

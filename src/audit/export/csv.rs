@@ -28,7 +28,8 @@ pub fn push(into: &mut Vec<u8>, cells: &[Cell<'_>]) {
     into.extend_from_slice(b"\r\n");
 }
 
-fn push_text(into: &mut Vec<u8>, text: &str) {
+/// Adds a text as one cell, without the comma before it.
+pub fn push_text(into: &mut Vec<u8>, text: &str) {
     into.push(b'"');
     if starts_a_formula(text) {
         into.push(b'\'');

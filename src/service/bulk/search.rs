@@ -6,6 +6,7 @@ use crate::audit::bulk::{BulkOutcome, BulkSecret, bulk_commitment, width};
 use crate::audit::bundle;
 use crate::audit::leaf::{EntryId, Leaf};
 use crate::crypto::PersonKeys;
+use crate::domain::ids::PersonId;
 use crate::domain::personal::Personal;
 use crate::service::call::{Call, Scope};
 use crate::service::keys::BULK_CONTEXT;
@@ -30,6 +31,16 @@ pub(crate) fn entries_of(
     let (id, _) = work.find_pairwise(call, &asked.person_id)?;
     let mut people = work.tx().merged_into(id)?;
     people.push(id);
+    outcomes_about(call, work, people, asked.open)
+}
+
+/// The same about people by id, where the caller was admitted already.
+pub(crate) fn outcomes_about(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    people: Vec<PersonId>,
+    open: bool,
+) -> Result<Vec<FoundEntry>, Stop> {
     let mut tags = Vec::new();
     for person in people {
         let keys: Option<Arc<PersonKeys>> = work.person_as_stored(person)?.and_then(|p| p.keys.clone());
@@ -54,14 +65,14 @@ pub(crate) fn entries_of(
                 .iter()
                 .find_map(|key| BulkSecret::derive(key, line).find(&row.entries, width));
             if let Some(outcome) = outcome {
-                items.extend(item(asked, call, work, row, outcome)?);
+                items.extend(item(open, call, work, row, outcome)?);
             }
         }
     }
 }
 
 fn item(
-    asked: &SearchPerson,
+    open: bool,
     call: &Call,
     work: &mut Work<'_, '_>,
     row: &BulkRow,
@@ -78,7 +89,7 @@ fn item(
     if !may_see(call, work.catalogue(), &leaf) {
         return Ok(None);
     }
-    let private = if asked.open {
+    let private = if open {
         let context = work
             .shared
             .keys

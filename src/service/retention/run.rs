@@ -311,9 +311,15 @@ fn due_of(work: &mut Work<'_, '_>, id: PersonId) -> Result<Due, Stop> {
     }))
 }
 
-/// Libraries that are handling a request of the person.
-fn requests_of(_work: &mut Work<'_, '_>, _person: PersonId) -> Result<BTreeSet<OrganisationId>, StoreError> {
-    Ok(BTreeSet::new())
+/// Libraries that are handling a request of the person, or of whoever was merged into them.
+fn requests_of(work: &mut Work<'_, '_>, person: PersonId) -> Result<BTreeSet<OrganisationId>, StoreError> {
+    let mut people = work.tx().merged_into(person)?;
+    people.push(person);
+    let requests = work.tx().rights_requests_of(&people)?;
+    let running = requests.iter().filter(|request| request.ended_at.is_none());
+    running
+        .map(|request| request.organisation.parse().map_err(|_| StoreError::Corrupt))
+        .collect()
 }
 
 /// The history of somebody, with that of whoever was merged into them.

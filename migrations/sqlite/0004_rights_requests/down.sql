@@ -1,0 +1,3 @@
+DROP TABLE rights_request_content;
+DROP TABLE rights_request_step;
+DROP TABLE rights_request;
