@@ -152,9 +152,8 @@ impl Service {
             }
             ReportKind::ConsentRates => {
                 let ask = self.months(plan)?;
-                self.read(call, move |call, work| ask.read(call, work))
-                    .await?
-                    .report()
+                let found = self.read(call, move |call, work| ask.read(call, work)).await?;
+                found.report(plan.format == ReportFormat::Pdf)
             }
             ReportKind::Audit | ReportKind::Breach => self.look_into_logs(call, plan, of).await?,
         };

@@ -300,8 +300,8 @@ fn sum(organisation: &OrganisationId, purpose: &PurposeId, rows: &[StatisticsRow
 }
 
 impl Statistics {
-    /// As tables.
-    pub(super) fn report(&self) -> Report {
+    /// As tables; to print, without the rows that show no figure.
+    pub(super) fn report(&self, printed: bool) -> Report {
         let table = |name, title, rows: &[StatisticsRow]| Table {
             name,
             title,
@@ -312,6 +312,7 @@ impl Statistics {
                 .collect(),
             rows: rows
                 .iter()
+                .filter(|row| !printed || row.figures.iter().any(|figure| figure.exact().is_some()))
                 .map(|row| {
                     let mut cells = vec![
                         text(row.organisation.as_str()),

@@ -10,6 +10,7 @@ use crate::domain::ids::{OrganisationId, PersonId, PurposeId};
 use crate::domain::moment::{Moment, Period};
 use crate::domain::person::{Identifier, Membership, MembershipKind, PersonRecord, Standing};
 use crate::domain::purpose::words;
+use crate::policy::catalogue::Catalogue;
 use crate::policy::evaluate::{consent_ends, consent_reason};
 use crate::service::shared::Policies;
 
@@ -158,15 +159,20 @@ pub(super) fn worth_a_look(
 ) -> bool {
     let catalogue = &policies.current;
     let zone = catalogue.network.zone;
-    let terms = catalogue.purposes.values().flat_map(|entry| {
-        let register = &entry.register;
-        [Some(register.proof_retention), register.after_membership()]
-    });
-    let terms = terms.chain([catalogue.network.retention.history]).flatten();
-    let shortest = terms.map(|term| now.minus(term, zone)).max();
+    let proofs = catalogue
+        .purposes
+        .values()
+        .map(|entry| entry.register.proof_retention);
+    let terms = proofs
+        .chain(catalogue.network.retention.history)
+        .map(|term| now.minus(term, zone));
+    // Whoever is no member counts from the last event, which only the events tell.
+    let visits = record.standings.values().any(|standing| !is_membership(standing));
+    let visitors = longest_after_membership(catalogue, now).filter(|_| visits);
+    let youngest = terms.chain(visitors.map(|term| now.minus(term, zone))).max();
     if oldest
-        .zip(shortest)
-        .is_some_and(|(oldest, shortest)| oldest <= shortest)
+        .zip(youngest)
+        .is_some_and(|(oldest, youngest)| oldest <= youngest)
     {
         return true;
     }
@@ -188,6 +194,24 @@ pub(super) fn worth_a_look(
                 .keys()
                 .any(|purpose| of_library.proof_is_over(purpose))
     })
+}
+
+/// How long former members are known: the longest term of all purposes. Days make terms comparable.
+fn longest_after_membership(catalogue: &Catalogue, now: Moment) -> Option<Period> {
+    let terms = catalogue
+        .purposes
+        .values()
+        .filter_map(|entry| entry.register.after_membership());
+    let today = now.date(catalogue.network.zone);
+    terms.max_by_key(|term| term.after(today))
+}
+
+/// Whether there is a membership whose end counts; visitors have none.
+fn is_membership(standing: &Standing) -> bool {
+    standing
+        .membership
+        .as_ref()
+        .is_some_and(|membership| membership.kind != MembershipKind::Visitor || membership.until.is_some())
 }
 
 impl<'v> View<'v> {
@@ -246,14 +270,7 @@ impl AtLibrary<'_> {
 
     /// Whether everything that the library knows of the person is past its term.
     fn is_over(&self) -> bool {
-        let catalogue = &self.view.policies.current;
-        let terms = catalogue
-            .purposes
-            .values()
-            .filter_map(|entry| entry.register.after_membership());
-        // Days make the terms comparable; the longest counts from each member's own end.
-        let today = self.view.now.date(catalogue.network.zone);
-        let Some(term) = terms.max_by_key(|term| term.after(today)) else {
+        let Some(term) = longest_after_membership(&self.view.policies.current, self.view.now) else {
             return false;
         };
         let Some(since) = self.last_seen() else {
@@ -275,7 +292,7 @@ impl AtLibrary<'_> {
             Some(Membership {
                 until: Some(last), ..
             }) => Some(Moment::start_of(last.succ_opt().unwrap_or(*last), zone)),
-            Some(membership) if membership.kind != MembershipKind::Visitor => None,
+            _ if is_membership(self.standing) => None,
             Some(_) | None => self.events().map(|(_, event)| event.recorded_at).max(),
         }
     }
