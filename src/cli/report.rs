@@ -40,6 +40,8 @@ pub enum ReportCommand {
     Register(MakeArguments),
     /// Who was affected when a system was breached between two instants (GDPR art. 33 and 34)
     Breach(MakeArguments),
+    /// Rights requests of a time with their lead times (GDPR art. 12(3))
+    RightsRequests(MakeArguments),
     /// Verifies a report with the key of the log `admin` and nothing else. Exit codes: 0 in order, 1 changed, 2 bundle or
     /// key cannot be read
     Verify(VerifyArguments),
@@ -121,6 +123,7 @@ pub fn run(command: &ReportCommand) -> Result<(), Failure> {
         ReportCommand::ConsentRates(arguments) => make(ReportKind::ConsentRates, arguments),
         ReportCommand::Register(arguments) => make(ReportKind::Register, arguments),
         ReportCommand::Breach(arguments) => make(ReportKind::Breach, arguments),
+        ReportCommand::RightsRequests(arguments) => make(ReportKind::RightsRequests, arguments),
         ReportCommand::Verify(arguments) => verify(arguments),
     }
 }

@@ -26,6 +26,7 @@ use akkoord::world::{TurnedWorld, World as _};
 use serde_json::{Value, json};
 use zip::ZipArchive;
 
+use crate::rights_requests::entered;
 use crate::support::engine::TestStorage;
 use crate::support::http::{Answer, Api, client, send};
 use crate::support::log::verify_served;
@@ -407,6 +408,36 @@ both_engines! {
         };
         assert!(lines.iter().all(|line| !String::from_utf8_lossy(line).contains("yearly")));
         service.stop();
+    }
+
+    async fn rights_requests_are_told_with_their_lead_times(engine) {
+        let api = Api::start(engine).await;
+        for number in 1..=3 {
+            member(&api.service, number).await;
+            entered(&api, &number.to_string(), "access", json!({})).await;
+        }
+        entered(&api, "1", "objection", json!({"directMarketing": true})).await;
+        // One was answered after nine days, one after forty, which is late.
+        let answered = |number: usize, days: i64| {
+            let ended = crate::support::store::NOW.plus_seconds(days * 86_400 + 3_600).micros();
+            format!("UPDATE rights_request SET ended_at = {ended}, state = 'fulfilled' WHERE id = (SELECT id FROM rights_request \
+                WHERE kind = 'access' AND ended_at IS NULL ORDER BY id LIMIT 1); -- {number}")
+        };
+        let mut rows = crate::support::rows::Rows::open(api.storage().url());
+        rows.run(&answered(1, 9));
+        rows.run(&answered(2, 40));
+        api.world.turn_to(at("2027-05-02T12:00:00Z"));
+        let report = json_of(&api.service, &call_of("crm"), wanted(ReportKind::RightsRequests, ReportFormat::Json)).await;
+        let summary = report["tables"]["summary"].as_array().unwrap();
+        let access = summary.iter().find(|row| row["kind"] == "access").unwrap();
+        let expected = json!({"organisation": LINDE, "kind": "access", "received": 3, "running": 1, "overdue": 1, "fulfilled": 2,
+            "rejected": 0, "answeredLate": 1, "extended": 0, "medianDays": 40, "longestDays": 40});
+        assert_eq!(access, &expected);
+        assert_eq!(report["tables"]["requests"].as_array().unwrap().len(), 4);
+        let mut few = call_of("crm");
+        few.principal.scopes.remove(&Scope::RightsManage);
+        let refused = api.service.request_report(&few, wanted(ReportKind::RightsRequests, ReportFormat::Json)).await;
+        assert_eq!(refused.unwrap_err(), Refusal::Forbidden(Forbidden::Scope));
     }
 
     async fn people_of_a_bulk_check_are_found_for_a_breach(engine) {

@@ -24,6 +24,7 @@ use akkoord::store::StoreError;
 use akkoord::world::TurnedWorld;
 use serde_json::json;
 
+use crate::rights_requests::entered;
 use crate::support::app::{self, Setup};
 use crate::support::engine::TestStorage;
 use crate::support::http::Api;
@@ -401,6 +402,28 @@ both_engines! {
         assert_eq!(chores(&service).await, 2);
         service.stop();
         other.stop();
+    }
+
+    async fn a_request_that_is_handled_keeps_its_person_and_goes_after_its_term(engine) {
+        let api = Api::start(engine).await;
+        member(&api.service, LINDE, "1", Some("2027-03-01")).await;
+        let request = entered(&api, "1", "access", json!({})).await;
+        api.world.turn_to(at("2029-04-01T12:00:00Z"));
+        let report = planned_and_done(&api.service).await;
+        assert_eq!((report.lines.as_slice(), report.held), ([].as_slice(), 1));
+        let mut rows = Rows::open(api.storage().url());
+        let ended = at("2029-04-02T12:00:00Z");
+        rows.run(&format!("UPDATE rights_request SET ended_at = {}, state = 'fulfilled'", ended.micros()));
+        assert!(request["requestId"].is_string());
+        assert_eq!(told(&planned_and_done(&api.service).await)[&(LINDE, Term::Person)], 1);
+        // The course of the request stays, without the person, until its own term.
+        api.world.turn_to(at("2034-04-02T12:00:00Z"));
+        assert_eq!(planned_and_done(&api.service).await.lines, []);
+        api.world.turn_to(at("2034-04-02T12:00:01Z"));
+        assert_eq!(told(&planned_and_done(&api.service).await), BTreeMap::from([((LINDE, Term::Request), 1)]));
+        for (table, n) in rows.counts() {
+            assert!(!table.contains("rights_request") || n == 0, "{table} {n}");
+        }
     }
 
     async fn holds_over_http_and_their_mistakes(engine) {

@@ -6,6 +6,7 @@ mod breach;
 pub mod rates;
 pub mod register;
 mod request;
+mod requests;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -38,10 +39,13 @@ pub enum ReportKind {
     Register,
     /// Who was affected by a breach of a system.
     Breach,
+    /// Rights requests with their lead times.
+    RightsRequests,
 }
 
 words!(ReportKind {
     Audit => "audit", ConsentRates => "consent-rates", Register => "register", Breach => "breach",
+    RightsRequests => "rights-requests",
 });
 
 /// In which form.
@@ -155,6 +159,11 @@ impl Service {
                 let found = self.read(call, move |call, work| ask.read(call, work)).await?;
                 found.report(plan.format == ReportFormat::Pdf)
             }
+            ReportKind::RightsRequests => {
+                let (time, of) = (span(plan), of.0);
+                self.read(call, move |_, work| requests::report(work, time, &of))
+                    .await?
+            }
             ReportKind::Audit | ReportKind::Breach => self.look_into_logs(call, plan, of).await?,
         };
         report.facts.splice(0..0, self.frame(plan));
@@ -169,10 +178,7 @@ impl Service {
     ) -> Result<Report, Refusal> {
         let (service, mut call, plan) = (self.clone(), call.clone(), plan.clone());
         let made = tokio::task::spawn_blocking(move || {
-            let (from, to) = (
-                plan.from().unwrap_or(Moment::from_micros(0)),
-                plan.to().unwrap_or(Moment::from_micros(i64::MAX)),
-            );
+            let (from, to) = span(&plan);
             match (plan.kind, plan.system) {
                 (ReportKind::Breach, Some(system)) => {
                     call.principal.system = plan.reader;
@@ -261,4 +267,12 @@ impl Service {
 fn sees_everything(call: &Call, work: &Work<'_, '_>) -> bool {
     let system = work.catalogue().systems.get(&call.principal.system);
     Work::is_own(call) || system.is_some_and(|system| system.organisations.is_none())
+}
+
+/// The time a report looks at; without ends, all of it.
+fn span(plan: &ReportPlan) -> (Moment, Moment) {
+    (
+        plan.from().unwrap_or(Moment::from_micros(0)),
+        plan.to().unwrap_or(Moment::from_micros(i64::MAX)),
+    )
 }

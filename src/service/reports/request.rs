@@ -127,6 +127,9 @@ impl Verb for RequestReport {
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<RequestedReport, Stop> {
         if !Work::is_own(call) {
             call.require(Scope::AuditRead)?;
+            if self.kind == ReportKind::RightsRequests {
+                call.require(Scope::RightsManage)?;
+            }
         }
         self.check(call, work)?;
         let reader = match &self.reader {

@@ -28,10 +28,13 @@ pub enum Term {
     FormerMember,
     /// The whole person: no library knows them any more.
     Person,
+    /// A rights request that was answered, `history` of `network.toml`.
+    Request,
 }
 
 words!(Term {
     Reminder => "reminder", Proof => "proof", History => "history", FormerMember => "former-member", Person => "person",
+    Request => "request",
 });
 
 /// An event with whose row it is.

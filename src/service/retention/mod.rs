@@ -34,7 +34,7 @@ pub struct RetentionLine {
     /// The purpose, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// How many people.
+    /// How many people; of requests, how many requests.
     pub people: u64,
     /// How many events of their histories.
     pub events: u64,
@@ -96,6 +96,11 @@ impl Tally {
             self.lines.entry(key).or_default().0 += 1;
         }
         self.held += u64::from(!due.kept.is_empty());
+    }
+
+    fn add_request(&mut self, organisation: String) {
+        let (people, _) = self.lines.entry((organisation, Term::Request, None)).or_default();
+        *people += 1;
     }
 
     fn report(self, dry_run: bool) -> RetentionReport {

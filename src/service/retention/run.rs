@@ -43,6 +43,7 @@ pub(super) fn whole(shared: &Shared, store: &Store, dry: bool) -> Result<Retenti
     while let Some(last) = round.page(after)? {
         after = Some(last);
     }
+    round.requests()?;
     round.end()
 }
 
@@ -73,6 +74,7 @@ pub(crate) fn chore(shared: &Shared, store: &Store) -> Result<usize, StoreError>
         }
     };
     if finished {
+        round.requests()?;
         store.change("retention_ended", |tx| -> Result<(), StoreError> {
             tx.put_meta(PLACE, "")?;
             tx.put_meta(ENDED, &now.micros().to_string())
@@ -195,6 +197,46 @@ impl<'r> Round<'r> {
         Ok(found)
     }
 
+    /// Rights requests that were answered longer ago than history is kept, unless the person is under a hold.
+    fn requests(&mut self) -> Result<(), StoreError> {
+        let shared = self.shared;
+        let network = &shared.policies.load().current.network;
+        let (Some(term), zone) = (network.retention.history, network.zone) else {
+            return Ok(());
+        };
+        let before = shared.world.now().minus(term, zone);
+        let mut after = Vec::new();
+        loop {
+            let dry = self.dry;
+            let act = |tx: &mut Tx<'_>| {
+                let page = tx.requests_ended(before, &after, PAGE)?;
+                let people: Vec<PersonId> = page.iter().map(|(_, person, _)| *person).collect();
+                let (gone, _) = with_work(shared, tx, &people, |work| {
+                    let mut gone = Vec::new();
+                    for (id, person, organisation) in &page {
+                        if !is_held(work, *person, organisation)? && (dry || work.tx().delete_request(id)?) {
+                            gone.push(organisation.clone());
+                        }
+                    }
+                    Ok(gone)
+                })?;
+                Ok::<_, StoreError>((page.last().map(|(id, ..)| id.clone()), gone))
+            };
+            let (last, gone) = if dry {
+                self.store.read("retention_requests", act)?
+            } else {
+                self.store.change("retention_requests", act)?
+            };
+            self.removed |= !dry && !gone.is_empty();
+            gone.into_iter()
+                .for_each(|organisation| self.tally.add_request(organisation));
+            match last {
+                Some(last) => after = last,
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Clears what the removed rows left in the files, records that it was done, and reports.
     fn end(self) -> Result<RetentionReport, StoreError> {
         let report = self.tally.report(self.dry);
@@ -311,7 +353,8 @@ fn due_of(work: &mut Work<'_, '_>, id: PersonId) -> Result<Due, Stop> {
     }))
 }
 
-/// Libraries that are handling a request of the person, or of whoever was merged into them.
+/// Libraries that are handling a request of the person, or of whoever was merged into them: what it is about must still be
+/// there when it is answered.
 fn requests_of(work: &mut Work<'_, '_>, person: PersonId) -> Result<BTreeSet<OrganisationId>, StoreError> {
     let mut people = work.tx().merged_into(person)?;
     people.push(person);
@@ -320,6 +363,17 @@ fn requests_of(work: &mut Work<'_, '_>, person: PersonId) -> Result<BTreeSet<Org
     running
         .map(|request| request.organisation.parse().map_err(|_| StoreError::Corrupt))
         .collect()
+}
+
+/// Whether a hold or a restriction keeps what a library knows of somebody.
+fn is_held(work: &mut Work<'_, '_>, person: PersonId, organisation: &str) -> Result<bool, StoreError> {
+    let Ok(organisation) = organisation.parse::<OrganisationId>() else {
+        return Ok(false);
+    };
+    let standing = work
+        .person(person)?
+        .and_then(|person| person.standing(&organisation));
+    Ok(standing.is_some_and(|standing| standing.held.is_some() || standing.restricted.is_some()))
 }
 
 /// The history of somebody, with that of whoever was merged into them.
