@@ -162,7 +162,7 @@ both_engines! {
 
         let page = read["files"]["overview.html"].as_str().unwrap();
         for part in ["<html lang=\"nl\">", "Wie je gegevens mocht gebruiken", "Kolibrie Klantzorg BV", "Mogen we je onze nieuwsbrief mailen?",
-                     "Wat weten &lt;jullie&gt;?", "Autoriteit Persoonsgegevens", "Jouw rechten", "klacht 12"] {
+                     "Wat weten &lt;jullie&gt;?", "Autoriteit Persoonsgegevens", "Jouw rechten", "klacht 12", "Je zei ja", "Tot je stopt", "Keek in het logboek"] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert!(!page.contains("<script") && !page.contains("http-equiv"));

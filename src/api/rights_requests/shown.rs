@@ -125,6 +125,7 @@ pub struct WishDocument {
 #[schema(as = CorrectionMade)]
 pub struct CorrectionDocument {
     /// Birth date.
+    #[schema(schema_with = schema::date)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub birth_date: Option<String>,
     /// Language.

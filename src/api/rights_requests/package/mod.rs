@@ -3,6 +3,7 @@
 
 mod facts;
 mod overview;
+mod plain;
 mod portable;
 mod tables;
 mod words;

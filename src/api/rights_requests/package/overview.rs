@@ -2,6 +2,7 @@
 
 use super::super::super::page::{Page, escape};
 use super::facts::{Choice, Decision, Facts, Happened, LookUp, PurposeFacts, Recipient, Requested, Source};
+use super::plain::{plain, term};
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;
 use crate::policy::explain::long_date;
@@ -160,7 +161,9 @@ impl Writer {
             ),
             (
                 self.say("Lidmaatschap", "Membership"),
-                membership.unwrap_or_default().to_owned(),
+                membership
+                    .map(|kind| plain(kind, self.language))
+                    .unwrap_or_default(),
             ),
             (
                 self.say(
@@ -329,7 +332,12 @@ impl Writer {
         let rows = sources.iter().map(|source| {
             [
                 source.name.clone(),
-                source.data.join(", "),
+                source
+                    .data
+                    .iter()
+                    .map(|word| plain(word, self.language))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 self.when(&source.since),
             ]
         });
@@ -352,9 +360,9 @@ impl Writer {
         let rows = history.iter().map(|event| {
             [
                 self.when(&event.happened_at),
-                event.kind.to_owned(),
+                plain(event.kind, self.language),
                 event.title.clone().unwrap_or_default(),
-                event.actor.to_owned(),
+                plain(event.actor, self.language),
                 event.recorded_by.clone(),
             ]
         });
@@ -380,7 +388,7 @@ impl Writer {
             [
                 self.when(&look.at),
                 look.by.clone(),
-                look.kind.clone(),
+                plain(&look.kind, self.language),
                 look.reason.clone().unwrap_or_default(),
             ]
         });
@@ -400,13 +408,10 @@ impl Writer {
         let rows = purposes.iter().map(|purpose| {
             [
                 format!("{}. {}", purpose.title, purpose.summary),
-                purpose
-                    .basis_reference
-                    .clone()
-                    .unwrap_or_else(|| purpose.legal_basis.to_owned()),
+                basis(purpose, self.language),
                 purpose.data.join(", "),
                 purpose.recipients.join(", "),
-                purpose.retention.clone(),
+                term(&purpose.retention, self.language),
             ]
         });
         let rows: Vec<_> = rows.collect();
@@ -427,8 +432,8 @@ impl Writer {
         let rows = requests.iter().map(|request| {
             [
                 self.when(&request.received_at),
-                request.kind.to_owned(),
-                request.state.to_owned(),
+                plain(request.kind, self.language),
+                plain(request.state, self.language),
                 request.text.clone().unwrap_or_default(),
             ]
         });
@@ -459,6 +464,14 @@ impl Writer {
             ),
         )];
         self.rows(&rows);
+    }
+}
+
+fn basis(purpose: &PurposeFacts, language: Language) -> String {
+    let basis = plain(purpose.legal_basis, language);
+    match &purpose.basis_reference {
+        Some(reference) => format!("{basis} ({reference})"),
+        None => basis,
     }
 }
 

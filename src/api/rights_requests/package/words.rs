@@ -12,7 +12,7 @@ use super::facts::{
 use crate::audit::bulk::BulkOutcome;
 use crate::domain::decision::{Effect, Reason, ReasonCode};
 use crate::domain::event::{ActorKind, Change, Event};
-use crate::domain::ids::{DataScopeId, PurposeId, SystemId};
+use crate::domain::ids::{DataScopeId, PurposeId, SchemeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;
 use crate::domain::purpose::PurposeStatus;
@@ -50,6 +50,13 @@ impl Words<'_> {
         known
             .and_then(|scope| scope.title.get(&self.language))
             .map_or_else(|| id.to_owned(), Clone::clone)
+    }
+
+    fn scheme(&self, id: &SchemeId) -> String {
+        let known = self.catalogue().schemes.get(id);
+        known
+            .and_then(|scheme| scheme.title.get(&self.language))
+            .map_or_else(|| id.to_string(), Clone::clone)
     }
 
     /// Who runs a system, and what it is called.
@@ -188,14 +195,10 @@ impl Words<'_> {
 
     pub(super) fn person(&self) -> Person {
         let standing = &self.gathered.standing;
-        let identifiers = self.gathered.identifiers.iter().map(|identifier| {
-            let scheme = self.catalogue().schemes.get(&identifier.scheme);
-            let title = scheme.and_then(|scheme| scheme.title.get(&self.language));
-            Named {
-                scheme: identifier.scheme.to_string(),
-                title: title.map_or_else(|| identifier.scheme.to_string(), Clone::clone),
-                value: identifier.value.reveal().clone(),
-            }
+        let identifiers = self.gathered.identifiers.iter().map(|identifier| Named {
+            scheme: identifier.scheme.to_string(),
+            title: self.scheme(&identifier.scheme),
+            value: identifier.value.reveal().clone(),
         });
         Person {
             identifiers: identifiers.collect(),
@@ -405,7 +408,7 @@ impl Words<'_> {
                 told_at: None,
             });
             let data = match &event.change {
-                Change::IdentifierAdded { scheme, .. } => scheme.to_string(),
+                Change::IdentifierAdded { scheme, .. } => self.scheme(scheme),
                 _ => "membership".to_owned(),
             };
             if !source.data.contains(&data) {
