@@ -94,10 +94,7 @@ pub fn recorded(status: StatusCode, outcome: &Done<Recorded>) -> HttpResponse {
     done(status, outcome, |answer| RecordedAnswer::from(answer))
 }
 
-/// A hash in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub use crate::domain::hex::hex;
 
 /// Names of ids, sorted as they are.
 pub fn names<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {

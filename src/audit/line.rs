@@ -1,5 +1,6 @@
 //! Writing a line of JSON straight into its bytes: a check writes one, so this is on the hot path.
 
+use crate::domain::hex::hex_digits;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -97,8 +98,7 @@ impl Line {
         self.key(key);
         self.0.push(b'"');
         for byte in bytes {
-            self.0
-                .extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+            self.0.extend_from_slice(&hex_digits(*byte));
         }
         self.0.push(b'"');
     }
@@ -156,20 +156,10 @@ impl Line {
             0x0d => b'r',
             0x00..0x20 => {
                 self.0.extend_from_slice(b"\\u00");
-                return self
-                    .0
-                    .extend_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+                return self.0.extend_from_slice(&hex_digits(byte));
             }
             _ => return self.0.push(byte),
         };
         self.0.extend_from_slice(&[b'\\', short]);
-    }
-}
-
-const fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 {
-        b'0' + nibble
-    } else {
-        b'a' + nibble - 10
     }
 }

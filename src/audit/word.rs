@@ -1,5 +1,6 @@
 //! What the public part of an entry is made of: words and identities that cannot be about a person.
 
+use crate::domain::hex::write_hex;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -110,7 +111,7 @@ impl From<EventId> for EntryId {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(f, &self.0)
     }
 }
 

@@ -13,12 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use crate::audit::export::table::hex;
 use crate::audit::manifest::{FileFact, Manifest, ManifestError, file};
 use crate::audit::tree::Hash;
 use crate::audit::verify::{Break, Verified, Verifier};
 use crate::crypto::Sha256;
 use crate::crypto::note::VerifierKey;
+use crate::domain::hex::hex;
 
 /// The longest line: an entry is at most 65,535 bytes, and an opening may be longer.
 const LONGEST_LINE: u64 = 1 << 20;

@@ -12,10 +12,10 @@ use zip::ZipArchive;
 
 use super::client::{PlaceArguments, with_service};
 use super::{Failure, say};
-use crate::audit::export::table::hex;
 use crate::audit::report::{FILE, ReportManifest};
 use crate::crypto::note::VerifierKey;
 use crate::crypto::sha256;
+use crate::domain::hex::hex;
 use crate::domain::ids::{OrganisationId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::personal::Personal;

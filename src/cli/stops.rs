@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::client::{PlaceArguments, with_service};
 use super::{Failure, say};
 use crate::crypto::Sha256;
+use crate::domain::hex::hex;
 use crate::domain::ids::{SchemeId, SystemId};
 use crate::service::Service;
 use crate::service::stops::StopRow;
@@ -127,7 +128,7 @@ fn export(service: &Service, arguments: &ExportArguments) -> Result<Manifest, Fa
         scheme: arguments.scheme.as_ref().map(ToString::to_string),
         as_of: now.rfc3339(),
         policy_version: service.catalogue().version.to_string(),
-        sha256: hash.finish().iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&hash.finish()),
         bytes,
         rows,
         unreadable_people: made.unreadable,

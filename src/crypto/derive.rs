@@ -81,6 +81,21 @@ pub(crate) fn mac_with(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     sign_parts(&hmac::Key::new(hmac::HMAC_SHA256, key), parts)
 }
 
+/// HMAC-SHA-256 under one key, prepared for many messages.
+pub(crate) struct Mac(hmac::Key);
+
+impl Mac {
+    /// Prepares a key.
+    pub(crate) fn new(key: &Secret32) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key.expose()))
+    }
+
+    /// As [`mac`].
+    pub(crate) fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
+        sign_parts(&self.0, parts)
+    }
+}
+
 /// Whether two byte strings are equal, in a time that does not depend on where they differ.
 ///
 /// `ring` has withdrawn its comparison of slices from public use; comparing the HMACs of both

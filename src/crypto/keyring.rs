@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::aead::NONCE_LEN;
-use super::blind_index::blind_index;
+use super::blind_index::{BlindIndexer, blind_index};
 use super::pairwise::{self, PairwiseKey};
 use super::person_key::KeyError;
 use super::seal::SealError;
@@ -134,6 +134,15 @@ impl TenantKeys {
         self.versions(&KeyName::BlindIndex(scheme.to_owned()))
             .map(|(version, key)| (version, blind_index(key, normalised)))
             .collect()
+    }
+
+    /// What makes the blind indexes of many identifiers of a scheme.
+    #[must_use]
+    pub fn blind_indexer(&self, scheme: &str) -> BlindIndexer {
+        BlindIndexer::new(
+            self.versions(&KeyName::BlindIndex(scheme.to_owned()))
+                .map(|(_, key)| key),
+        )
     }
 
     /// The key that makes pseudonyms for `system` acting for `organisation`. To be kept by the

@@ -4,6 +4,7 @@ pub mod age;
 pub mod consent;
 pub mod decision;
 pub mod event;
+pub mod hex;
 pub mod ids;
 mod merge;
 pub mod moment;

@@ -15,6 +15,7 @@ use super::finding::Finding;
 use super::meaning::VersionHistory;
 use super::source::Parsed;
 use super::{examples, meaning, plain_language};
+use crate::domain::hex::hex;
 use crate::domain::ids::{OrganisationId, PurposeId};
 
 /// SHA-256, given by whoever may compute it: this room stands below `crypto`.
@@ -70,11 +71,6 @@ impl Files {
         }
         hex(&sha256(&bytes))
     }
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Why a folder could not be read.

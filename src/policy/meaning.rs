@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::document::PurposeFile;
 use super::finding::{Finding, Report};
-use super::load::{Documents, Files, LOCK, Sha256, hex};
+use super::load::{Documents, Files, LOCK, Sha256};
 use super::source::Parsed;
+use crate::domain::hex::hex;
 use crate::domain::ids::{DataScopeId, PurposeId, SystemId};
 use crate::domain::purpose::{Action, LegalBasis};
 

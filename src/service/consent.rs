@@ -13,6 +13,7 @@ use super::work::{Circumstances, Found, Log, Stop, Subjects, Work};
 use crate::domain::age::{self, AGE_OF_CONSENT};
 use crate::domain::consent::{Consent, ConsentAct, ConsentStatus, IndicationMethod, Party};
 use crate::domain::event::{ActorKind, Change};
+use crate::domain::hex::hex;
 use crate::domain::ids::{DataScopeId, OrganisationId, PersonId};
 use crate::domain::moment::Moment;
 use crate::domain::person::Standing;
@@ -115,11 +116,6 @@ fn unknown_purpose() -> Refusal {
         "there is no such purpose; GET /v1/purposes lists them",
     )
     .into()
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Until when a yes permits.

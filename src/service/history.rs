@@ -1,7 +1,7 @@
 //! Read what somebody chose: now, at any time before, and the receipt of each word (R4).
 
 use super::call::{Call, Scope};
-use super::consent::{hex, valid_until};
+use super::consent::valid_until;
 use super::refusal::{Forbidden, Refusal};
 use super::verbs::{
     ConsentHistory, CurrentConsent, CurrentConsents, CurrentState, FetchReceipt, HistoryItem, Receipt,
@@ -10,6 +10,7 @@ use super::work::{Stop, Work, open_event};
 use crate::domain::consent::ConsentAct;
 use crate::domain::decision::ReasonCode;
 use crate::domain::event::{Change, Event};
+use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
 use crate::policy::evaluate::{consent_ends, consent_reason};
 

@@ -199,6 +199,19 @@ impl Keyring {
             .collect()
     }
 
+    /// The blind indexes of many values, each with the place of its value.
+    pub(crate) fn each_blind_index<'v>(
+        &self,
+        scheme: &SchemeId,
+        values: impl Iterator<Item = &'v str>,
+        mut show: impl FnMut(usize, [u8; 16]),
+    ) {
+        let indexer = self.tenant_keys.load().blind_indexer(scheme.as_str());
+        for (at, value) in values.enumerate() {
+            indexer.indexes(value).for_each(|index| show(at, index));
+        }
+    }
+
     /// The pseudonym by which a system knows a person of a library.
     pub(crate) fn pairwise(
         &self,

@@ -13,6 +13,7 @@ use super::catalogue;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::work::{FreshPerson, NodeSequence, Stop, Subjects, Work};
+use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
 use crate::store::{Session, Store, StoreError};
 use crate::world::random;
@@ -136,7 +137,7 @@ impl Lane {
         let figures = Arc::new(LaneFigures::default());
         // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
         let boot: [u8; 6] = random(&*shared.world);
-        let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
+        let boot = hex(&boot);
         let runner = Runner {
             shared: Arc::clone(shared),
             store: store.clone(),

@@ -12,6 +12,7 @@ use super::work::dated_id;
 use crate::audit::bundle;
 use crate::audit::leaf::{EntryId, Leaf, leaf_hash};
 use crate::audit::tile::WIDTH;
+use crate::domain::hex::hex;
 use crate::domain::moment::{Moment, Period};
 use crate::policy::catalogue::Catalogue;
 use crate::store::{AuditBatch, LogRow, LogState, Store, StoreError, Tx};
@@ -232,7 +233,7 @@ fn record(
     }
     let line = leaf.encode();
     let boot: [u8; 6] = random(&*shared.world);
-    let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
+    let boot = hex(&boot);
     tx.insert_audit_batches(&[AuditBatch {
         log: "admin".to_owned(),
         node: format!("{node}.{boot}.prune"),

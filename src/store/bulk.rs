@@ -1,15 +1,16 @@
 //! Bulk checks: the state of thousands of people in one statement, and the packed entries that tell of it afterwards.
 
 use diesel::connection::SimpleConnection as _;
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use super::columns::{Bytes, Number, int};
 use super::error::StoreError;
 use super::people::WrappedKey;
 use super::records::SealedRecord;
 use super::schema::{audit_bulk, person_identifier, person_key, person_record};
-use super::statement::insert_rows;
+use super::statement::{Statement, insert_rows};
 use super::tx::Tx;
 use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
@@ -18,8 +19,6 @@ use crate::domain::moment::Moment;
 /// new, merged or erased, which [`Tx::people_by_blind_index`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BulkPerson {
-    /// The blind index that was asked for.
-    pub blind_index: [u8; 16],
     /// The person.
     pub id: PersonId,
     /// The record, with the key it is sealed under.
@@ -66,29 +65,9 @@ pub struct BulkPlace {
     pub off: u32,
 }
 
-#[derive(Queryable)]
-struct Columns {
-    #[diesel(deserialize_as = Bytes<16>)]
-    blind_index: [u8; 16],
-    id: PersonId,
-    record: Option<SealedRecord>,
-    key: Option<WrappedKey>,
-}
-
-impl From<Columns> for BulkPerson {
-    fn from(row: Columns) -> Self {
-        Self {
-            blind_index: row.blind_index,
-            id: row.id,
-            sealed: row.record.zip(row.key),
-        }
-    }
-}
-
-/// The row of a person is not looked at: whoever is erased has neither record nor key any more, and the identifiers of
-/// whoever was merged lead to the other one.
-macro_rules! people {
-    ($condition:expr) => {
+/// Somebody on SQLite, which is asked for one after the other. The row of a person is not looked at here either.
+macro_rules! one_person {
+    ($index:expr) => {
         person_identifier::table
             .left_join(person_record::table.on(person_record::person_id.eq(person_identifier::person_id)))
             .left_join(
@@ -98,9 +77,8 @@ macro_rules! people {
                         .eq(person_record::key_version.nullable()),
                 )),
             )
-            .filter($condition)
+            .filter(person_identifier::blind_index.eq($index))
             .select((
-                person_identifier::blind_index,
                 person_identifier::person_id,
                 (
                     person_record::revision,
@@ -119,42 +97,134 @@ macro_rules! people {
     };
 }
 
+/// A row of the statements below: the place in the list, who, and what a decision needs.
+#[derive(Queryable)]
+struct Row {
+    place: i64,
+    id: PersonId,
+    record: Option<SealedRecord>,
+    key: Option<WrappedKey>,
+}
+
+/// The types of a row's columns.
+type RowTypes = (
+    BigInt,
+    Binary,
+    Nullable<(BigInt, BigInt, Binary)>,
+    Nullable<(BigInt, BigInt, Binary, Binary)>,
+);
+
+/// The row of a person is not looked at: whoever is erased has neither record nor key any more, and the identifiers of
+/// whoever was merged lead to the other one.
+const BY_INDEX: &str = "SELECT list.place, i.person_id, r.revision, r.key_version, r.sealed, k.version, k.epoch, k.wrapped, k.kcv \
+     FROM unnest(?) WITH ORDINALITY AS list (blind_index, place) \
+     JOIN person_identifier i ON i.blind_index = list.blind_index \
+     LEFT JOIN person_record r ON r.person_id = i.person_id \
+     LEFT JOIN keystore.person_key k ON k.person_id = r.person_id AND k.version = r.key_version";
+
+/// The plan for any list is the plan for this one: by index. Planned for the list at hand, as the first runs of a prepared
+/// statement are, it would read whole tables of millions for each small list.
+const PLAN_BY_INDEX: &str = "SET LOCAL plan_cache_mode = force_generic_plan";
+
+/// The places in the list of what stands at a place, counted from 1, among the different indexes.
+fn places(sorted: &[([u8; 16], u32)], starts: &[u32], place: i64) -> impl Iterator<Item = usize> {
+    let start = usize::try_from(place)
+        .ok()
+        .and_then(|place| starts.get(place.checked_sub(1)?))
+        .and_then(|start| usize::try_from(*start).ok())
+        .unwrap_or(usize::MAX);
+    let equal = sorted.get(start..).unwrap_or_default();
+    let first = equal.first().map(|(index, _)| *index);
+    equal
+        .iter()
+        .take_while(move |(index, _)| Some(*index) == first)
+        .filter_map(|(_, place)| usize::try_from(*place).ok())
+}
+
 impl Tx<'_> {
-    /// The people behind blind indexes, in no order and each index once; an index that nobody has is left out.
+    /// Shows the people behind blind indexes to `show`, each with the place of its index in the list, in no order. An index
+    /// that nobody has is left out; one that stands in the list twice is shown twice. Nothing but one row is in memory at a
+    /// time, and not the list once it is sent.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn bulk_people(&mut self, indexes: &[[u8; 16]]) -> Result<Vec<BulkPerson>, StoreError> {
-        let mut sorted: Vec<&[u8]> = indexes.iter().map(|index| index.as_slice()).collect();
+    pub fn bulk_people(
+        &mut self,
+        indexes: Vec<[u8; 16]>,
+        show: &mut dyn FnMut(usize, BulkPerson),
+    ) -> Result<(), StoreError> {
         // In the order of the index, so that neighbours are read from one page; and each once.
+        let mut sorted: Vec<([u8; 16], u32)> = indexes.into_iter().zip(0..).collect();
         sorted.sort_unstable();
-        sorted.dedup();
-        let rows: Vec<Columns> = self.each(
+        if !self.is_postgres() {
+            return self.people_one_by_one(&sorted, show);
+        }
+        let same = |list: &[([u8; 16], u32)]| list.chunk_by(|a, b| a.0 == b.0).count();
+        let mut unique: Vec<[u8; 16]> = Vec::with_capacity(same(&sorted));
+        unique.extend(sorted.iter().map(|(index, _)| *index));
+        unique.dedup();
+        let mut starts: Vec<u32> = Vec::with_capacity(unique.len());
+        let mut start = 0;
+        for equal in sorted.chunk_by(|a, b| a.0 == b.0) {
+            starts.push(start);
+            start += u32::try_from(equal.len()).unwrap_or(0);
+        }
+        self.each(
+            |_| Ok(()),
             |connection| {
-                let mut rows = Vec::with_capacity(sorted.len());
-                for index in &sorted {
-                    rows.extend(
-                        people!(person_identifier::blind_index.eq(*index)).load::<Columns>(connection)?,
-                    );
+                connection.batch_execute(PLAN_BY_INDEX)?;
+                let found = Statement::<_, RowTypes>::new(BY_INDEX, (unique.into_sql::<Array<Binary>>(),));
+                for row in found.load_iter::<Row, PgRowByRowLoadingMode>(connection)? {
+                    let Row {
+                        place,
+                        id,
+                        record,
+                        key,
+                    } = row?;
+                    let person = BulkPerson {
+                        id,
+                        sealed: record.zip(key),
+                    };
+                    let mut places = places(&sorted, &starts, place);
+                    let Some(first) = places.next() else { continue };
+                    places.for_each(|again| show(again, person.clone()));
+                    show(first, person);
                 }
-                Ok(rows)
+                Ok(())
             },
-            |connection| {
-                // The plan for any list is the plan for this one: by index. Planned for the list at hand, as the first
-                // runs of a prepared statement are, it would read whole tables of millions for each chunk.
-                connection.batch_execute("SET LOCAL plan_cache_mode = force_generic_plan")?;
-                people!(person_identifier::blind_index.eq_any(&sorted)).load(connection)
-            },
-        )?;
-        Ok(rows.into_iter().map(BulkPerson::from).collect())
+        )
     }
 
-    /// Writes packed entries.
+    fn people_one_by_one(
+        &mut self,
+        sorted: &[([u8; 16], u32)],
+        show: &mut dyn FnMut(usize, BulkPerson),
+    ) -> Result<(), StoreError> {
+        self.each(
+            |connection| {
+                for (index, place) in sorted {
+                    let found: Option<(PersonId, Option<SealedRecord>, Option<WrappedKey>)> =
+                        one_person!(index.as_slice()).first(connection).optional()?;
+                    if let Some((id, record, key)) = found {
+                        let sealed = record.zip(key);
+                        show(
+                            usize::try_from(*place).unwrap_or(usize::MAX),
+                            BulkPerson { id, sealed },
+                        );
+                    }
+                }
+                Ok(())
+            },
+            |_| Ok(()),
+        )
+    }
+
+    /// Writes the packed entries of a line.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn insert_audit_bulk(&mut self, rows: &[BulkRow]) -> Result<(), StoreError> {
-        insert_rows!(self, audit_bulk, rows, |row| {
+    pub fn insert_audit_bulk(&mut self, row: &BulkRow) -> Result<(), StoreError> {
+        insert_rows!(self, audit_bulk, std::slice::from_ref(row), |row| {
             log: Text = row.log.as_str(),
             node: Text = row.node.as_str(),
             node_seq: BigInt = int(row.node_seq),

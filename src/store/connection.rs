@@ -75,6 +75,10 @@ fn sqlite(files: &Files, busy_timeout: Duration) -> Result<SqliteConnection, Sto
         "trusted_schema = OFF",
         "cell_size_check = ON",
         "main.cache_size = -16384",
+        "keystore.cache_size = -4096",
+        // Pages are read where the operating system keeps them anyway, once for all connections.
+        "main.mmap_size = 1073741824",
+        "keystore.mmap_size = 1073741824",
         "wal_autocheckpoint = 4000",
     ] {
         connection.batch_execute(&format!("PRAGMA {pragma}"))?;

@@ -19,6 +19,7 @@ use super::engine::StoreOptions;
 use super::error::StoreError;
 use super::location::Location;
 use super::schema::{epoch_key, keystore_meta, meta, person_key, tenant_key};
+use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -247,11 +248,7 @@ fn identify(connection: &mut AnyConnection, options: &StoreOptions) -> Result<[u
         // The first start was cut off between the two files; nothing has been encrypted yet.
         (None, Some(keys)) if !has_keys(connection)? => keys,
         (None, None) => {
-            let id = options
-                .installation_id
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>();
+            let id = hex(&options.installation_id);
             diesel::insert_into(keystore_meta::table)
                 .values((keystore_meta::key.eq(INSTALLATION), keystore_meta::value.eq(&id)))
                 .execute(connection)?;

@@ -8,11 +8,11 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::pdf::Document;
 use crate::audit::export::csv;
-use crate::audit::export::table::hex;
 use crate::audit::export::workbook::{Sheet, Workbook};
 use crate::audit::manifest::{COMPRESSION, FileFact};
 use crate::audit::report::FILE;
 use crate::crypto::sha256;
+use crate::domain::hex::hex;
 use crate::domain::preference::Language;
 use crate::service::Service;
 use crate::service::call::Call;

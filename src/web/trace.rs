@@ -18,6 +18,7 @@ use super::limit::Allowance;
 use super::problem::{Kind, Problem};
 use super::site::Site;
 use super::unread;
+use crate::domain::hex::hex;
 use crate::service::Service;
 use crate::world::random;
 
@@ -75,10 +76,6 @@ fn parse(header: &str) -> Option<([u8; 16], bool)> {
     // Version 0 has exactly four parts; later ones may have more (W3C Trace Context §3.2.4).
     let known = version != 0xff && (version != 0 || parts.next().is_none());
     (known && trace != [0; 16] && parent != [0; 8]).then_some((trace, flags & 1 == 1))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -24,7 +24,9 @@ CREATE TABLE person_identifier (
     person_id BYTEA NOT NULL REFERENCES person (id),
     scheme TEXT NOT NULL,
     key_version BIGINT NOT NULL,
-    blind_index BYTEA NOT NULL UNIQUE CHECK (length(blind_index) = 16)
+    blind_index BYTEA NOT NULL CHECK (length(blind_index) = 16),
+    -- A check finds the person in the index alone.
+    CONSTRAINT person_identifier_blind_index_key UNIQUE (blind_index) INCLUDE (person_id)
 );
 CREATE INDEX person_identifier_person ON person_identifier (person_id);
 

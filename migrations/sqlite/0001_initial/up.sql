@@ -20,11 +20,11 @@ CREATE TABLE person (
 CREATE INDEX person_merged ON person (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE person_identifier (
-    id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     person_id BLOB NOT NULL REFERENCES person (id),
     scheme TEXT NOT NULL,
     key_version INTEGER NOT NULL,
-    blind_index BLOB NOT NULL UNIQUE CHECK (length(blind_index) = 16)
+    blind_index BLOB NOT NULL PRIMARY KEY CHECK (length(blind_index) = 16)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_identifier_person ON person_identifier (person_id);
 
@@ -139,7 +139,7 @@ CREATE TABLE audit_private (
     key_version INTEGER NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (log, node, node_seq, off)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX audit_private_person ON audit_private (person_id);
 
 CREATE TABLE catalogue_version (

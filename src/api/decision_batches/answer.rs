@@ -204,7 +204,7 @@ fn ndjson(out: &mut Vec<u8>, lines: &Lines, line: &Line, answer: Option<&BulkAns
     out.push(b']');
     if answer.is_none() {
         // Writing to memory does not fail.
-        let _ = write!(out, ",\"line\":{}", line.number);
+        let _ = write!(out, ",\"line\":{}", lines.number(line));
     }
     out.extend_from_slice(b"}\n");
 }

@@ -72,13 +72,15 @@ impl Names {
     }
 }
 
-/// One line as it was read.
+/// One line as it was read, in few bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
-    value: Option<(usize, usize)>,
-    reference: Option<(usize, usize)>,
-    /// Its number in the list, from 1.
-    pub(super) number: u64,
+    /// Where its texts begin, and how long they are.
+    from: u32,
+    value: Option<u16>,
+    reference: Option<u16>,
+    /// How many lines after the first of the chunk it stands.
+    behind: u32,
     /// Whether it names somebody, who is then asked about.
     pub(super) names: bool,
 }
@@ -88,36 +90,50 @@ pub(super) struct Line {
 pub(super) struct Lines {
     text: String,
     pub(super) lines: Vec<Line>,
+    /// The number of the first line in the list, from 1.
+    first: u64,
     /// Those who are asked about.
     pub(super) listed: Listed,
 }
 
 impl Lines {
     pub(super) fn value(&self, line: &Line) -> Option<&str> {
-        self.text(line.value)
+        self.text(usize::try_from(line.from).ok()?, line.value?)
     }
 
     pub(super) fn reference(&self, line: &Line) -> Option<&str> {
-        self.text(line.reference)
+        let from = usize::try_from(line.from).ok()? + usize::from(line.value?);
+        self.text(from, line.reference?)
     }
 
-    fn text(&self, place: Option<(usize, usize)>) -> Option<&str> {
-        place.and_then(|(from, to)| self.text.get(from..to))
+    /// Its number in the list, from 1.
+    pub(super) fn number(&self, line: &Line) -> u64 {
+        self.first + u64::from(line.behind)
     }
 
-    fn keep(&mut self, text: &str) -> (usize, usize) {
-        let from = self.text.len();
-        self.text.push_str(text);
-        (from, self.text.len())
+    fn text(&self, from: usize, length: u16) -> Option<&str> {
+        self.text.get(from..from + usize::from(length))
     }
 
     fn malformed(&mut self, number: u64) {
+        self.push(number, None, None, false);
+    }
+
+    /// Its texts have few bytes, and a chunk is far from four gigabytes: they were counted.
+    fn push(&mut self, number: u64, value: Option<&str>, reference: Option<&str>, names: bool) {
+        if self.lines.is_empty() {
+            self.first = number;
+        }
+        let length = |text: &str| u16::try_from(text.len()).unwrap_or(u16::MAX);
         self.lines.push(Line {
-            value: None,
-            reference: None,
-            number,
-            names: false,
+            from: u32::try_from(self.text.len()).unwrap_or(u32::MAX),
+            value: value.map(length),
+            reference: reference.map(length),
+            behind: u32::try_from(number - self.first).unwrap_or(u32::MAX),
+            names,
         });
+        self.text.push_str(value.unwrap_or_default());
+        self.text.push_str(reference.unwrap_or_default());
     }
 
     fn add(&mut self, number: u64, names: &Names, value: &str, reference: Option<&str>) {
@@ -127,13 +143,7 @@ impl Lines {
             return self.malformed(number);
         }
         let normal = names.normalise(value);
-        let line = Line {
-            value: Some(self.keep(value)),
-            reference: reference.map(|text| self.keep(text)),
-            number,
-            names: normal.is_some(),
-        };
-        self.lines.push(line);
+        self.push(number, Some(value), reference, normal.is_some());
         if let Some(normal) = normal {
             self.listed.push(&normal);
         }
@@ -392,7 +402,7 @@ mod tests {
                         (Some(value), true) => {
                             format!("{value}/{}", lines.reference(line).unwrap_or_default())
                         }
-                        _ => line.number.to_string(),
+                        _ => lines.number(line).to_string(),
                     }),
             );
         }

@@ -8,8 +8,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::table::hex;
 use crate::audit::leaf::{Leaf, leaf_hash};
+use crate::domain::hex::hex;
 
 /// What the tag of a person in one entry is called where the standard asks for the type of the id.
 const SUBJECT_TYPE: &str = "akkoord-entry-tag";

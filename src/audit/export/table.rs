@@ -1,11 +1,11 @@
 //! One entry as the cells of a row.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::audit::leaf::{Leaf, leaf_hash};
+use crate::domain::hex::hex;
 
 /// What stands above the columns.
 pub const COLUMNS: [&str; 21] = [
@@ -136,16 +136,6 @@ pub fn rfc3339(millis: i64) -> String {
         || millis.to_string(),
         |at| at.to_rfc3339_opts(SecondsFormat::Millis, true),
     )
-}
-
-/// Lower-case hexadecimal digits: unlike base64url, they never begin with a sign.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").ok();
-            text
-        })
 }
 
 #[cfg(test)]

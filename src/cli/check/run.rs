@@ -14,6 +14,7 @@ use super::progress::{Bar, Standing, file};
 use super::table::{Header, bare, is_blank, row};
 use crate::cli::{Failure, say};
 use crate::crypto::{Sha256, sha256};
+use crate::domain::hex::hex;
 use crate::outward::bulk::{Answers, BulkClient, BulkError};
 
 /// Rows between two times that the files are brought to disk.
@@ -405,8 +406,4 @@ impl Outputs {
         self.standing.input_hash = hex(&self.hash.clone().finish());
         self.standing.keep(output)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, ClientId, ClientState, MAX_SECRETS, SecretHash};
+use crate::domain::hex::hex;
 use crate::domain::moment::Moment;
 use crate::service::call::Scope;
 use crate::store::{ClientRow, Store, StoreError};
@@ -167,7 +168,7 @@ impl Client {
 
 fn stored_secret(secret: &SecretHash) -> StoredSecret {
     StoredSecret {
-        sha256: secret.bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(secret.bytes()),
         created_at: secret.created_at,
         well_known: secret.is_well_known(),
     }

@@ -10,6 +10,7 @@ use super::client::{Client, ClientSecret};
 use super::table::Clients;
 use super::{Access, AccessError};
 use crate::crypto::jwt::sign_jwt;
+use crate::domain::hex::hex;
 use crate::domain::moment::Moment;
 use crate::service::call::Scope;
 use crate::world::random;
@@ -136,10 +137,7 @@ impl Access {
     ) -> Result<IssuedToken, AccessError> {
         let issued_at = now.seconds();
         let id = client.id.as_str();
-        let jti: String = random::<16>(&*self.world)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let jti = hex(&random::<16>(&*self.world));
         let claims = json!({
             "iss": self.options.issuer,
             "aud": self.options.audience,

@@ -1,12 +1,13 @@
 //! One chunk of a bulk check: read everybody, decide about each as a single check would, record all of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{BulkAnswer, ListOf, Listed, Task};
 use crate::audit::bulk::{BulkOutcome, BulkSecret, MOST_SCOPES, Packing, bulk_commitment, width};
 use crate::audit::bundle;
 use crate::audit::leaf::{Bulk, EntryId, Leaf, leaf_hash};
+use crate::crypto::PersonKeys;
 use crate::domain::decision::{Effect, Verdict};
 use crate::domain::ids::SchemeId;
 use crate::domain::moment::Moment;
@@ -20,7 +21,7 @@ use crate::service::verbs::PersonRef;
 use crate::service::work::{
     Found, Log, NodeSequence, Stop, Subjects, Work, dated_id, may_use_scheme, open_standing,
 };
-use crate::store::{AuditBatch, BulkPerson, BulkRow, Session, StoreError, Tx};
+use crate::store::{AuditBatch, BulkRow, Session, StoreError, Tx};
 use crate::world::random;
 
 /// A chunk to check.
@@ -82,11 +83,33 @@ pub(super) fn refusal(stop: &Stop) -> Refusal {
 }
 
 /// Everybody of a chunk as they were found.
-#[derive(Default)]
 struct Everybody {
     answers: Vec<BulkAnswer>,
-    /// Who was known: their place in `answers`, and the secret of their entry.
-    known: Vec<(usize, BulkSecret)>,
+    line: EntryId,
+    packing: Packing,
+}
+
+impl Everybody {
+    /// Nobody is known yet: `answer` holds for all.
+    fn new(chunk: &Chunk<'_>, now: Moment, answer: BulkAnswer) -> Self {
+        let people = chunk.people.len();
+        Self {
+            answers: vec![answer; people],
+            line: EntryId::from_bytes(dated_id(now, random(&*chunk.shared.world))),
+            packing: Packing::new(chunk.task.asked.question.data_scopes.len(), people),
+        }
+    }
+
+    /// What was answered about somebody; with the keys of a person also what stands in the line.
+    fn set(&mut self, at: usize, answer: BulkAnswer, keys: Option<&PersonKeys>) {
+        if let Some(place) = self.answers.get_mut(at) {
+            *place = answer;
+        }
+        if let (BulkAnswer::Decided(reason, scopes), Some(keys)) = (answer, keys) {
+            let secret = BulkSecret::derive(&keys.audit_tag(), self.line);
+            self.packing.add(&secret, BulkOutcome { reason, scopes });
+        }
+    }
 }
 
 impl Chunk<'_> {
@@ -94,19 +117,20 @@ impl Chunk<'_> {
         catalogue::refresh(self.shared, tx)?;
         let policies = self.shared.policies.load_full();
         let now = self.shared.world.now();
-        let line = EntryId::from_bytes(dated_id(now, random(&*self.shared.world)));
         let everybody = match &self.task.asked.list {
-            ListOf::Scheme(scheme) => self.by_identifier(tx, &policies, scheme, (line, now))?,
+            ListOf::Scheme(scheme) => self.by_identifier(tx, &policies, scheme, now)?,
             ListOf::PersonIds => {
-                let people: Vec<PersonRef> = self
+                let people = self
                     .people
                     .iter()
                     .map(|id| PersonRef::Pairwise(id.to_owned()))
-                    .collect();
-                self.one_by_one(tx, &policies, &people, line)?
+                    .enumerate();
+                let mut everybody = Everybody::new(self, now, BulkAnswer::Unreadable);
+                self.one_by_one(tx, &policies, people.collect(), &mut everybody)?;
+                everybody
             }
         };
-        self.conclude(&policies, everybody, line, now)
+        self.conclude(&policies, everybody, now)
     }
 
     fn by_identifier(
@@ -114,101 +138,57 @@ impl Chunk<'_> {
         tx: &mut Tx<'_>,
         policies: &Arc<Policies>,
         scheme: &SchemeId,
-        (line, now): (EntryId, Moment),
+        now: Moment,
     ) -> Result<Everybody, Stop> {
         let question = &self.task.asked.question;
-        if !may_use_scheme(self.shared, &policies.current, &question.system, scheme) {
+        let catalogue = &policies.current;
+        if !may_use_scheme(self.shared, catalogue, &question.system, scheme) {
             let detail = "this system may no longer use that identifier scheme";
             return Err(Refusal::from(Invalid::new("?scheme", "scheme-not-allowed", detail)).into());
         }
         let keys = &self.shared.keys;
-        let indexes: Vec<Vec<[u8; 16]>> = self
-            .people
-            .iter()
-            .map(|value| keys.blind_indexes(scheme, value))
-            .collect();
-        let flat: Vec<[u8; 16]> = indexes.iter().flatten().copied().collect();
-        let found: HashMap<[u8; 16], BulkPerson> = tx
-            .bulk_people(&flat)?
-            .into_iter()
-            .map(|person| (person.blind_index, person))
-            .collect();
-
-        let mut everybody = Everybody::default();
-        everybody.answers.reserve(indexes.len());
-        let mut rest: Vec<(usize, PersonRef)> = Vec::new();
-        for (at, (own, value)) in indexes.iter().zip(self.people.iter()).enumerate() {
-            let person = own.iter().find_map(|index| found.get(index));
-            let answer = match person {
-                None => self.answer(&evaluate(&policies.current, Subject::Unknown, question, now)),
-                Some(BulkPerson {
-                    id,
-                    sealed: Some((record, key)),
-                    ..
-                }) => {
-                    let opened = keys.person_keys(*id, key).and_then(|keys| {
-                        let read = open_standing(self.shared, *id, &keys, record, &question.organisation)?;
-                        Some((BulkSecret::derive(&keys.audit_tag(), line), read))
-                    });
-                    match opened {
-                        Some((secret, record)) => {
-                            everybody.known.push((at, secret));
-                            self.answer(&evaluate(
-                                &policies.current,
-                                Subject::Known(&record),
-                                question,
-                                now,
-                            ))
-                        }
-                        None => {
-                            tracing::error!(
-                                alarm = "unreadable-record",
-                                "a person's key or record does not open; it was changed or moved outside the service"
-                            );
-                            BulkAnswer::Unreadable
-                        }
-                    }
-                }
-                Some(BulkPerson { sealed: None, .. }) => {
-                    let value = Personal::new(value.to_owned());
-                    rest.push((
-                        at,
-                        PersonRef::Identifier {
-                            scheme: scheme.clone(),
-                            value,
-                        },
-                    ));
-                    BulkAnswer::Unreadable
-                }
+        // While a key of blind indexes is being replaced, somebody has more than one.
+        let (mut indexes, mut owners): (Vec<[u8; 16]>, Vec<u32>) = (Vec::new(), Vec::new());
+        indexes.reserve_exact(self.people.len());
+        owners.reserve_exact(self.people.len());
+        keys.each_blind_index(scheme, self.people.iter(), |at, index| {
+            indexes.push(index);
+            owners.push(u32::try_from(at).unwrap_or(u32::MAX));
+        });
+        let unknown = self.answer(&evaluate(catalogue, Subject::Unknown, question, now));
+        let mut everybody = Everybody::new(self, now, unknown);
+        let mut rest: Vec<usize> = Vec::new();
+        tx.bulk_people(indexes, &mut |place, person| {
+            let Some(at) = owners.get(place).and_then(|at| usize::try_from(*at).ok()) else {
+                return;
             };
-            everybody.answers.push(answer);
+            let Some((record, key)) = person.sealed else {
+                return rest.push(at);
+            };
+            let opened = keys.person_keys(person.id, &key).and_then(|keys| {
+                let record = open_standing(self.shared, person.id, &keys, &record, &question.organisation)?;
+                Some((keys, record))
+            });
+            let Some((keys, record)) = opened else {
+                tracing::error!(
+                    alarm = "unreadable-record",
+                    "a person's key or record does not open; it was changed or moved outside the service"
+                );
+                return everybody.set(at, BulkAnswer::Unreadable, None);
+            };
+            let verdict = evaluate(catalogue, Subject::Known(&record), question, now);
+            everybody.set(at, self.answer(&verdict), Some(&keys));
+        })?;
+        // Whoever has no record or no key was erased, merged or has just come: the single check knows what that means.
+        if !rest.is_empty() {
+            let values: Vec<&str> = self.people.iter().collect();
+            let people = rest.into_iter().filter_map(|at| {
+                let value = Personal::new((*values.get(at)?).to_owned());
+                let scheme = scheme.clone();
+                Some((at, PersonRef::Identifier { scheme, value }))
+            });
+            self.one_by_one(tx, policies, people.collect(), &mut everybody)?;
         }
-        self.fill_in(tx, policies, rest, line, everybody)
-    }
-
-    /// Whoever has no record or no key was erased, merged or has just come: the single check knows what that means.
-    fn fill_in(
-        &self,
-        tx: &mut Tx<'_>,
-        policies: &Arc<Policies>,
-        rest: Vec<(usize, PersonRef)>,
-        line: EntryId,
-        mut everybody: Everybody,
-    ) -> Result<Everybody, Stop> {
-        if rest.is_empty() {
-            return Ok(everybody);
-        }
-        let (places, people): (Vec<usize>, Vec<PersonRef>) = rest.into_iter().unzip();
-        let others = self.one_by_one(tx, policies, &people, line)?;
-        for (place, answer) in places.iter().zip(others.answers) {
-            if let Some(at) = everybody.answers.get_mut(*place) {
-                *at = answer;
-            }
-        }
-        let known = others.known.into_iter();
-        everybody
-            .known
-            .extend(known.filter_map(|(at, secret)| Some((*places.get(at)?, secret))));
         Ok(everybody)
     }
 
@@ -217,42 +197,33 @@ impl Chunk<'_> {
         &self,
         tx: &mut Tx<'_>,
         policies: &Arc<Policies>,
-        people: &[PersonRef],
-        line: EntryId,
-    ) -> Result<Everybody, Stop> {
+        people: Vec<(usize, PersonRef)>,
+        everybody: &mut Everybody,
+    ) -> Result<(), Stop> {
         let question = &self.task.asked.question;
+        let (system, organisation) = (&question.system, &question.organisation);
         let mut subjects = Subjects::default();
-        for person in people {
-            crate::service::decide::look_at(
-                self.shared,
-                &question.system,
-                &question.organisation,
-                person,
-                &mut subjects,
-            );
+        for (_, person) in &people {
+            crate::service::decide::look_at(self.shared, system, organisation, person, &mut subjects);
         }
         let mut work = Work::begin(self.shared, Arc::clone(policies), tx, &[], &subjects)?;
-        let mut everybody = Everybody::default();
-        for (at, person) in people.iter().enumerate() {
-            let found = match work.find(&question.system, &question.organisation, person) {
+        for (at, person) in people {
+            let found = match work.find(system, organisation, &person) {
                 Ok(found) => found,
                 Err(Stop::Refused(Refusal::Unavailable)) => {
-                    everybody.answers.push(BulkAnswer::Unreadable);
+                    everybody.set(at, BulkAnswer::Unreadable, None);
                     continue;
                 }
                 Err(stop) => return Err(stop),
             };
             let verdict = crate::service::decide::now(&work, found, question, &policies.current)?;
-            everybody.answers.push(self.answer(&verdict));
-            if let Found::Known(id) = found
-                && let Some(keys) = work.member(id)?.keys.clone()
-            {
-                everybody
-                    .known
-                    .push((at, BulkSecret::derive(&keys.audit_tag(), line)));
-            }
+            let keys = match found {
+                Found::Known(id) => work.member(id)?.keys.clone(),
+                Found::Unknown | Found::Erased(_) => None,
+            };
+            everybody.set(at, self.answer(&verdict), keys.as_deref());
         }
-        Ok(everybody)
+        Ok(())
     }
 
     fn answer(&self, verdict: &Verdict) -> BulkAnswer {
@@ -271,30 +242,14 @@ impl Chunk<'_> {
     }
 
     /// The line of this chunk with its entries.
-    fn conclude(
-        &self,
-        policies: &Policies,
-        everybody: Everybody,
-        id: EntryId,
-        now: Moment,
-    ) -> Result<Decided, Stop> {
+    fn conclude(&self, policies: &Policies, everybody: Everybody, now: Moment) -> Result<Decided, Stop> {
         let question = &self.task.asked.question;
-        let world = &*self.shared.world;
-        let Everybody { answers, known } = everybody;
-
+        let Everybody {
+            answers,
+            line: id,
+            packing,
+        } = everybody;
         let width = width(question.data_scopes.len());
-        let mut packing = Packing::new(question.data_scopes.len(), known.len());
-        for (at, secret) in &known {
-            if let Some(BulkAnswer::Decided(reason, scopes)) = answers.get(*at) {
-                packing.add(
-                    secret,
-                    BulkOutcome {
-                        reason: *reason,
-                        scopes: *scopes,
-                    },
-                );
-            }
-        }
         let entries = packing.finish();
         let context = self.context()?;
 
@@ -316,11 +271,11 @@ impl Chunk<'_> {
         leaf.commitment = Some(bulk_commitment(&context, &entries, width));
         leaf.extra.insert("batch".into(), self.task.id.to_string().into());
         leaf.extra.insert("chunk".into(), self.number.to_string().into());
-        let line = leaf.encode();
 
-        let sealed = self.shared.keys.seal_token(BULK_CONTEXT, random(world), &context);
+        let nonce = random(&*self.shared.world);
+        let sealed = self.shared.keys.seal_token(BULK_CONTEXT, nonce, &context);
         Ok(Decided {
-            line,
+            line: leaf.encode(),
             id,
             context: sealed.ok_or(StoreError::Corrupt)?,
             count: entries.len().checked_div(width).unwrap_or(0),
@@ -372,11 +327,11 @@ fn counts(answers: &[BulkAnswer]) -> Bulk<'static> {
 
 impl Decided {
     fn write(&self, tx: &mut Tx<'_>, sequence: &mut NodeSequence) -> Result<(), StoreError> {
-        let log = Log::Decision.as_str().to_owned();
+        let log = Log::Decision.as_str();
         let node_seq = sequence.take();
         let entries = bundle::encode([self.line.as_slice()]).map_err(|_| StoreError::Corrupt)?;
         tx.insert_audit_batches(&[AuditBatch {
-            log: log.clone(),
+            log: log.to_owned(),
             node: sequence.node().to_owned(),
             node_seq,
             n: 1,
@@ -384,8 +339,8 @@ impl Decided {
             entries,
             created_at: self.at,
         }])?;
-        tx.insert_audit_bulk(&[BulkRow {
-            log,
+        tx.insert_audit_bulk(&BulkRow {
+            log: log.to_owned(),
             node: sequence.node().to_owned(),
             node_seq,
             off: 0,
@@ -394,6 +349,6 @@ impl Decided {
             context: self.context.clone(),
             entries: self.entries.clone(),
             created_at: self.at,
-        }])
+        })
     }
 }

@@ -64,7 +64,7 @@ pub struct BulkQuestion {
 #[derive(Clone, Default)]
 pub struct Listed {
     text: String,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl std::fmt::Debug for Listed {
@@ -79,7 +79,8 @@ impl Listed {
     /// Adds somebody.
     pub fn push(&mut self, value: &str) {
         self.text.push_str(value);
-        self.ends.push(self.text.len());
+        // A chunk is far from four gigabytes: identifiers are short and counted.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
     }
 
     /// How many.
@@ -95,9 +96,10 @@ impl Listed {
     /// Everybody, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(from, to)| self.text.get(from..*to).unwrap_or_default())
+        starts.zip(&self.ends).map(|(from, to)| {
+            let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+            self.text.get(place(from)..place(*to)).unwrap_or_default()
+        })
     }
 }
 

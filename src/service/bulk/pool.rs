@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::chunk::{self, Chunk};
 use super::{AHEAD, AT_ONCE, BulkAnswer, Listed, Slots, Task};
+use crate::domain::hex::hex;
 use crate::service::lane::LaneFigures;
 use crate::service::refusal::Refusal;
 use crate::service::shared::Shared;
@@ -44,7 +45,7 @@ impl Pool {
         let mut threads = Vec::new();
         for number in 0..cores.clamp(2, 8) {
             let boot: [u8; 6] = random(&*shared.world);
-            let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
+            let boot = hex(&boot);
             let worker = Worker {
                 shared: Arc::clone(shared),
                 session: store.session(),

@@ -11,13 +11,14 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::pieces::{Piece, Pieces};
 use super::{ExportError, ExportFormat, ExportPlan};
-use crate::audit::export::table::{hex, row};
+use crate::audit::export::table::row;
 use crate::audit::export::workbook::Workbook;
 use crate::audit::export::{csv, ldv};
 use crate::audit::leaf::Leaf;
 use crate::audit::manifest::{COMPRESSION, FORMAT, FileFact, Manifest, file};
 use crate::audit::tree::Hash;
 use crate::crypto::Sha256;
+use crate::domain::hex::hex;
 use crate::service::Service;
 use crate::service::sequence::{checkpoint_of, cover_of};
 use crate::store::StoreError;

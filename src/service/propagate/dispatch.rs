@@ -16,6 +16,7 @@ use super::figures::PropagationFigures;
 use super::message::Told;
 use super::send::{SendWebhooks, Sent, WebhookRequest};
 use super::{PropagationOptions, Tempo};
+use crate::domain::hex::hex;
 use crate::domain::ids::{PersonId, SystemId};
 use crate::domain::moment::Moment;
 use crate::service::shared::Shared;
@@ -529,8 +530,4 @@ fn micros(duration: Duration) -> i64 {
 
 fn later(at: Moment, by: Duration) -> Moment {
     Moment::from_micros(at.micros().saturating_add(micros(by)))
-}
-
-fn hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }

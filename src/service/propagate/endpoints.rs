@@ -9,6 +9,7 @@ use super::message::Told;
 use super::{Propagation, SendWebhooks, UrlMistake};
 use crate::audit::leaf::{EntryId, Leaf, Word};
 use crate::crypto::WebhookSecret;
+use crate::domain::hex::hex;
 use crate::domain::ids::SystemId;
 use crate::domain::moment::Moment;
 use crate::domain::purpose::words;
@@ -574,10 +575,6 @@ impl Drop for Dated {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.secret);
     }
-}
-
-fn hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn parse_id(text: &str) -> Option<[u8; 16]> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::table::{Cell, Report, Table, text};
 use crate::audit::bundle;
-use crate::audit::export::table::hex;
 use crate::audit::leaf::{Leaf, leaf_hash};
+use crate::domain::hex::hex;
 use crate::domain::ids::OrganisationId;
 use crate::domain::moment::Moment;
 use crate::service::Service;

@@ -152,7 +152,7 @@ impl Verb for RequestReport {
             client: call.principal.client.clone(),
         };
         let hash = self.record(call, work)?;
-        plan.leaf = crate::audit::export::table::hex(&hash);
+        plan.leaf = crate::domain::hex::hex(&hash);
         let bytes = serde_json::to_vec(&plan).map_err(|_| StoreError::Corrupt)?;
         let nonce = work.random();
         let ticket = work.shared.keys.seal_token(TICKET, nonce, &bytes);

@@ -5,6 +5,7 @@ use super::{SequenceError, tree};
 use crate::audit::bundle;
 use crate::audit::edge::Edge;
 use crate::audit::leaf::{Leaf, leaf_hash};
+use crate::domain::hex::hex;
 use crate::store::{AuditBatch, HeadRow, LogRow, PlaceRow, StoreError, Tx};
 use crate::world::{World, random};
 
@@ -19,7 +20,7 @@ pub(super) fn write(
     let line = leaf.encode();
     let hash = leaf_hash(&line);
     let boot: [u8; 6] = random(world);
-    let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
+    let boot = hex(&boot);
     let batch = AuditBatch {
         log: new.log.clone(),
         node: format!("{node}.{boot}.reopen"),
