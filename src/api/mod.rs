@@ -9,6 +9,9 @@ pub mod consents;
 pub mod decision_batches;
 pub mod decisions;
 pub mod docs;
+pub mod erasure_certificate;
+pub mod erasure_tasks;
+pub mod erasures;
 pub mod log;
 pub mod oauth;
 pub mod objections;
@@ -150,5 +153,15 @@ fn v1(config: &mut DescribedConfig<'_>) {
         .service(webhook_endpoints::rotate)
         .service(webhook_endpoints::read_deliveries)
         .service(webhook_endpoints::replay)
+        .service(erasures::propose)
+        .service(erasures::read_all)
+        .service(erasures::read)
+        .service(erasures::approve)
+        .service(erasures::refuse)
+        .service(erasures::withdraw)
+        .service(erasure_certificate::read)
+        .service(erasure_tasks::answer)
+        .service(erasure_tasks::read_all)
+        .service(erasure_tasks::acknowledge)
         .service(docs::document);
 }

@@ -9,6 +9,7 @@ use crate::domain::event::ActorKind;
 use crate::domain::person::{GuardianVerification, MembershipKind};
 use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
 use crate::domain::rights::{ExtensionReason, RejectionGround, RequestState, RequestType, StepKind};
+use crate::service::erasures::{ErasureGround, ErasureState, KeepGround, TaskOutcome};
 use crate::service::exports::ExportFormat;
 use crate::service::reports::{RegisterView, ReportFormat, ReportKind};
 
@@ -41,6 +42,10 @@ words_schema! {
     step_kind: StepKind, "What was done with a rights request.";
     extension_reason: ExtensionReason, "Why a term is extended; the law knows no other reason (GDPR art. 12(3)).";
     rejection_ground: RejectionGround, "On which ground a request is refused; not every ground fits every type.";
+    erasure_ground: ErasureGround, "The ground of GDPR art. 17(1): no longer necessary (a), consent withdrawn (b), objection (c), \
+        unlawful (d), a law demands it (e), collected from a child (f).";
+    keep_ground: KeepGround, "The ground of GDPR art. 17(3): expression (a), a law or public task (b), public health (c), \
+        archiving (d), claims (e).";
     guardian_verification: GuardianVerification, "How it was verified that this is a guardian.";
 }
 
@@ -84,6 +89,28 @@ pub(super) fn missing_facts() -> Array {
 
 pub(super) fn language() -> Object {
     words(["nl", "en"].into_iter(), "A language: `nl` or `en`.")
+}
+
+pub(super) fn erasure_state() -> Object {
+    words(
+        ErasureState::ALL.iter().map(|word| word.as_str()),
+        "Where it stands. From `cooling-off` and `approved` on every check denies; `erased` is gone here, `epoch-destroyed` \
+         also from older backups, and `complete` everywhere.",
+    )
+}
+
+pub(super) fn task_outcome() -> Object {
+    words(
+        TaskOutcome::OF_SYSTEMS.iter().map(|word| word.as_str()),
+        "What the system did.",
+    )
+}
+
+pub(super) fn task_outcome_of_officers() -> Object {
+    words(
+        TaskOutcome::OF_OFFICERS.iter().map(|word| word.as_str()),
+        "What came of telling the recipient (GDPR art. 19).",
+    )
 }
 
 pub(super) fn restriction_ground() -> Object {

@@ -14,6 +14,20 @@ pub enum KeysCommand {
     List(KeysArguments),
     /// Makes a new key to sign receipts and tokens with; a minute later every node signs with it, without a restart
     RotateSigning(KeysArguments),
+    /// Begins a new key epoch now instead of when the week is over: wraps every person's key anew, and destroys the key of
+    /// the epoch before, so that no older backup can bring back who was erased; nobody waits for it
+    TurnEpoch(TurnArguments),
+}
+
+/// Arguments of `keys turn-epoch`.
+#[derive(Debug, Args)]
+pub struct TurnArguments {
+    /// Also destroys keys of people that do not open, because they were changed outside the service: these people can
+    /// never be read again
+    #[arg(long)]
+    give_up_unreadable: bool,
+    #[command(flatten)]
+    place: PlaceArguments,
 }
 
 /// Arguments of the commands of `keys`.
@@ -28,6 +42,7 @@ pub fn run(command: &KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::List(arguments) => list(&arguments.place),
         KeysCommand::RotateSigning(arguments) => rotate(&arguments.place),
+        KeysCommand::TurnEpoch(arguments) => turn_epoch(arguments),
     }
 }
 
@@ -74,6 +89,42 @@ fn rotate(place: &PlaceArguments) -> Result<(), Failure> {
             turn.version,
             turn.from.rfc3339(),
         ));
+    }
+    Ok(())
+}
+
+fn turn_epoch(arguments: &TurnArguments) -> Result<(), Failure> {
+    let turned = with_service(&arguments.place, async |service| {
+        let call = service.operator()?;
+        let turned = service.turn_epoch(&call, arguments.give_up_unreadable);
+        turned.map_err(|mistake| Failure::Refused(mistake.to_string()))
+    })?;
+    if arguments.place.json {
+        let text = json!({
+            "epoch": turned.epoch, "rewrapped": turned.rewrapped, "destroyed": turned.destroyed,
+            "unreadable": turned.unreadable,
+        });
+        say(&text.to_string());
+    } else {
+        let destroyed: Vec<String> = turned.destroyed.iter().map(u64::to_string).collect();
+        say(&format!(
+            "Epoch {} has begun; {} keys of people are wrapped under it.\nDestroyed: the key of epoch {}.",
+            turned.epoch,
+            turned.rewrapped,
+            if destroyed.is_empty() {
+                "none".to_owned()
+            } else {
+                destroyed.join(", ")
+            }
+        ));
+    }
+    if turned.unfinished {
+        return Err(Failure::Imperfect(format!(
+            "{} keys of people do not open, and the key of their epoch is kept: they were changed outside the service. \
+             Restore them from the key store's own backup and run this again, or give them up for good with \
+             --give-up-unreadable.",
+            turned.unreadable
+        )));
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ mod client;
 mod config;
 mod demo;
 mod embedded;
+mod erasure;
 mod keys;
 pub mod policy;
 mod progress;
@@ -69,7 +70,7 @@ enum Command {
     /// Adds, lists, renews and ends the clients of calling systems
     #[command(subcommand)]
     Client(client::ClientCommand),
-    /// Lists the keys of the network, and renews the one that signs receipts and tokens
+    /// Lists the keys of the network, renews the one that signs receipts and tokens, and turns the key epoch
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Checks the policy files, plans a change of the policies in force, and applies it
@@ -87,6 +88,9 @@ enum Command {
     /// Shows and removes what is past its written term
     #[command(subcommand)]
     Retention(retention::RetentionCommand),
+    /// Checks certificates of erasures, and erases again after a restore
+    #[command(subcommand)]
+    Erasure(erasure::ErasureCommand),
     /// Watches the audit logs of another organisation
     #[command(subcommand)]
     Witness(witness::WitnessCommand),
@@ -193,6 +197,7 @@ pub fn run() -> ExitCode {
         Command::Stops(command) => stops::run(command),
         Command::Report(command) => report::run(command),
         Command::Retention(command) => retention::run(command),
+        Command::Erasure(command) => erasure::run(command),
         Command::Witness(command) => witness::run(command),
         Command::Check(arguments) => check::run(arguments),
         Command::Openapi => {

@@ -186,3 +186,11 @@ random_id!(
     /// One rights request.
     RightsRequestId
 );
+random_id!(
+    /// A request to erase somebody.
+    ErasureId
+);
+random_id!(
+    /// What one system must do about an erasure (GDPR art. 19).
+    ErasureTaskId
+);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, catalogue, counting, propagate, prune, retention, signing};
+use super::{Service, catalogue, counting, epochs, erasures, propagate, prune, retention, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -125,6 +125,18 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
                 store.change("sweep_messages", |tx| tx.prune_messages(before))
             },
         ),
+        with("epoch-keys", signing::LOOK, false, |shared, _, _| {
+            epochs::look(shared)
+        }),
+        with("erasures", signing::LOOK, false, |shared, store, _| {
+            erasures::carry_out(shared, store)
+        }),
+        with("erasure-figures", MINUTE, false, |shared, store, _| {
+            erasures::count(shared, store)
+        }),
+        with("turn-epoch", MINUTE, false, |shared, store, _| {
+            epochs::keep_turning(shared, store)
+        }),
         // PostgreSQL does this by itself, and is not asked.
         with("wal-checkpoint", Duration::from_secs(15), false, |_, store, _| {
             store.checkpoint().map(|()| 0)

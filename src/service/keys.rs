@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::epochs::Epochs;
 use super::sequence::LogKeys;
 use super::signing::Signing;
 use crate::crypto::{
@@ -12,8 +13,9 @@ use crate::crypto::{
     TenantKeys, WrappedPersonKey,
 };
 use crate::domain::ids::{EventId, OrganisationId, PersonId, SchemeId, SystemId};
+use crate::domain::moment::Moment;
 use crate::policy::catalogue::Catalogue;
-use crate::store::{EpochKeyRow, PersonKeyRow, Store, StoreError, TenantKeyRow, Tx, WrappedKey};
+use crate::store::{PersonKeyRow, Store, StoreError, TenantKeyRow, Tx, WrappedKey};
 use crate::world::{World, random};
 
 /// Version of every person key made by this program.
@@ -24,6 +26,9 @@ pub(crate) const LOGS: [&str; 3] = ["consent", "decision", "admin"];
 
 /// In place of a library, in the ids of messages; no library can be called this.
 const MESSAGES: &str = "/messages";
+
+/// In place of an identifier scheme, in the hashes of objections that outlive an erasure; no scheme can be called this.
+const SUPPRESSION: &str = "/objections";
 
 /// Label of the tokens in unsubscribe links.
 pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
@@ -60,12 +65,13 @@ pub enum KeyringError {
 pub(crate) struct Keyring {
     tenant: String,
     tenant_keys: ArcSwap<TenantKeys>,
-    epochs: HashMap<u64, Secret32>,
-    epoch: u64,
+    epochs: ArcSwap<Epochs>,
     pairwise: HashMap<(SystemId, OrganisationId), PairwiseKey>,
     signing: ArcSwap<Signing>,
     /// Kept to open keys that are made while this program runs.
     root: RootKey,
+    /// Where such keys are read.
+    store: Store,
 }
 
 /// Meta entry by which a wrong root key is recognised.
@@ -88,7 +94,7 @@ impl Keyring {
         let signing = Signing::of(&rows, world.now(), |row| {
             open_tenant_key(root, &tenant, row).map(|(_, version, key)| (version, key))
         })?;
-        let (epochs, epoch) = epoch_keys(store, root, &tenant, world)?;
+        let epochs = Epochs::open(store, root, &tenant, world)?;
         let pairs = catalogue
             .systems
             .keys()
@@ -104,11 +110,11 @@ impl Keyring {
         Ok(Self {
             tenant,
             tenant_keys: ArcSwap::from_pointee(tenant_keys),
-            epochs,
-            epoch,
+            epochs: ArcSwap::from_pointee(epochs),
             pairwise,
             signing: ArcSwap::from_pointee(signing),
             root: root.clone(),
+            store: store.clone(),
         })
     }
 
@@ -212,6 +218,23 @@ impl Keyring {
         }
     }
 
+    /// The hash under which an objection of somebody with an identifier outlives an erasure. Its key is another one than
+    /// that of the blind index, so that it leads to nothing in an older backup.
+    pub(crate) fn suppression_hash(&self, scheme: &SchemeId, value: &str) -> Option<[u8; 16]> {
+        let keys = self.tenant_keys.load();
+        let (_, hash) = keys.blind_index(SUPPRESSION, &format!("{scheme}\n{value}"))?;
+        Some(hash)
+    }
+
+    /// The hashes under which such an objection may be kept.
+    pub(crate) fn suppression_hashes(&self, scheme: &SchemeId, value: &str) -> Vec<[u8; 16]> {
+        let keys = self.tenant_keys.load();
+        keys.blind_indexes(SUPPRESSION, &format!("{scheme}\n{value}"))
+            .into_iter()
+            .map(|(_, hash)| hash)
+            .collect()
+    }
+
     /// The pseudonym by which a system knows a person of a library.
     pub(crate) fn pairwise(
         &self,
@@ -294,31 +317,82 @@ impl Keyring {
         world: &dyn World,
     ) -> Option<(PersonKeys, PersonKeyRow)> {
         let key = PersonKey::generate(&|bytes| world.fill(bytes));
-        let epoch_key = self.epochs.get(&self.epoch)?;
-        let place = self.place(&person, PERSON_KEY_VERSION, self.epoch);
-        let wrapped = key.wrap(epoch_key, &place, random(world)).ok()?;
-        let stored = WrappedKey {
-            version: PERSON_KEY_VERSION,
-            epoch: self.epoch,
-            wrapped: wrapped.sealed,
-            kcv: wrapped.check_value,
-        };
-        let row = PersonKeyRow {
-            person_id: person,
-            key: stored,
-        };
+        let epochs = self.epochs.load();
+        let row = self.wrapped(&epochs, &key, person, PERSON_KEY_VERSION, world)?;
         Some((key.keys(), row))
     }
 
     /// The keys of a person from what is stored; `None` when the epoch key is gone or the key does not open.
     pub(crate) fn person_keys(&self, person: PersonId, row: &WrappedKey) -> Option<PersonKeys> {
+        self.open_person_key(person, row).map(|key| key.keys())
+    }
+
+    /// A stored person key, wrapped under the newest epoch instead; `None` when it does not open.
+    pub(super) fn rewrapped(&self, row: &PersonKeyRow, world: &dyn World) -> Option<PersonKeyRow> {
+        let key = self.open_person_key(row.person_id, &row.key)?;
+        self.wrapped(&self.epochs.load(), &key, row.person_id, row.key.version, world)
+    }
+
+    fn open_person_key(&self, person: PersonId, row: &WrappedKey) -> Option<PersonKey> {
+        let mut epochs = self.epochs.load();
+        // Another node began an epoch; what it wrote there must be readable here at once. Older ones are gone for good.
+        if row.epoch > epochs.newest {
+            self.look_for_epochs(None).ok()?;
+            epochs = self.epochs.load();
+        }
         let wrapped = WrappedPersonKey {
             sealed: row.wrapped.clone(),
             check_value: row.kcv,
         };
         let place = self.place(&person, row.version, row.epoch);
-        let key = PersonKey::unwrap(self.epochs.get(&row.epoch)?, &place, &wrapped).ok()?;
-        Some(key.keys())
+        PersonKey::unwrap(epochs.keys.get(&row.epoch)?, &place, &wrapped).ok()
+    }
+
+    fn wrapped(
+        &self,
+        epochs: &Epochs,
+        key: &PersonKey,
+        person: PersonId,
+        version: u32,
+        world: &dyn World,
+    ) -> Option<PersonKeyRow> {
+        let place = self.place(&person, version, epochs.newest);
+        let wrapped = key
+            .wrap(epochs.keys.get(&epochs.newest)?, &place, random(world))
+            .ok()?;
+        Some(PersonKeyRow {
+            person_id: person,
+            key: WrappedKey {
+                version,
+                epoch: epochs.newest,
+                wrapped: wrapped.sealed,
+                kcv: wrapped.check_value,
+            },
+        })
+    }
+
+    /// Reads the keys of epochs again: takes over new ones, and forgets those that were destroyed. With the time `now`
+    /// one that was destroyed a moment ago is kept a little longer, for who read something under it just before.
+    pub(super) fn look_for_epochs(&self, now: Option<Moment>) -> Result<(), KeyringError> {
+        let rows = self.store.read("epoch_keys", |tx| tx.epoch_keys())?;
+        let read = Epochs::of(&rows, &self.root, &self.tenant, &self.epochs.load(), now)?;
+        // Never back: another thread may have read a newer one meanwhile.
+        self.epochs.rcu(|known| {
+            if known.newest > read.newest {
+                Arc::clone(known)
+            } else {
+                Arc::new(read.clone())
+            }
+        });
+        Ok(())
+    }
+
+    /// A new key for the next epoch, wrapped for storage.
+    pub(super) fn new_epoch_key(&self, epoch: u64, world: &dyn World) -> Option<Vec<u8>> {
+        let key = Secret32::filled(&|bytes| world.fill(bytes));
+        self.root
+            .wrap_epoch_key(&self.tenant, epoch, random(world), &key)
+            .ok()
     }
 
     fn place<'a>(&'a self, person: &'a PersonId, key_version: u32, epoch: u64) -> PersonKeyPlace<'a> {
@@ -335,7 +409,7 @@ impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keyring")
             .field("tenant", &self.tenant)
-            .field("epoch", &self.epoch)
+            .field("epoch", &self.epochs.load().newest)
             .finish_non_exhaustive()
     }
 }
@@ -343,6 +417,7 @@ impl std::fmt::Debug for Keyring {
 /// The keys that a network with this catalogue has.
 fn names(catalogue: &Catalogue) -> Vec<KeyName> {
     let mut names = vec![KeyName::Pairwise, KeyName::Token, KeyName::Signing];
+    names.push(KeyName::BlindIndex(SUPPRESSION.to_owned()));
     names.extend(
         catalogue
             .schemes
@@ -437,46 +512,4 @@ fn open_tenant_key(
         .unwrap_tenant_key(tenant, &name, version, &row.wrapped)
         .map_err(|_| unreadable())?;
     Ok((name, version, key))
-}
-
-fn epoch_keys(
-    store: &Store,
-    root: &RootKey,
-    tenant: &str,
-    world: &dyn World,
-) -> Result<(HashMap<u64, Secret32>, u64), KeyringError> {
-    let rows = store.change("open_epoch_keys", |tx| -> Result<Vec<EpochKeyRow>, StoreError> {
-        let rows = tx.epoch_keys()?;
-        if rows.iter().any(|row| row.wrapped.is_some()) {
-            return Ok(rows);
-        }
-        let epoch = rows.iter().map(|row| row.epoch).max().unwrap_or(0) + 1;
-        let key = Secret32::filled(&|bytes| world.fill(bytes));
-        let wrapped = root
-            .wrap_epoch_key(tenant, epoch, random(world), &key)
-            .map_err(|_| StoreError::Misconfigured("a new key cannot be wrapped".into()))?;
-        let created_at = world.now();
-        tx.insert_epoch_key(epoch, &wrapped, created_at)?;
-        let row = EpochKeyRow {
-            epoch,
-            wrapped: Some(wrapped),
-            created_at,
-            destroyed_at: None,
-        };
-        Ok(vec![row])
-    })?;
-    let mut keys = HashMap::new();
-    let mut newest = 0;
-    for row in rows {
-        let Some(wrapped) = row.wrapped else { continue };
-        let unreadable = || KeyringError::Unreadable(format!("epoch {}", row.epoch));
-        let epoch = row.epoch;
-        keys.insert(
-            epoch,
-            root.unwrap_epoch_key(tenant, epoch, &wrapped)
-                .map_err(|_| unreadable())?,
-        );
-        newest = newest.max(epoch);
-    }
-    Ok((keys, newest))
 }

@@ -318,7 +318,14 @@ impl Runner {
                 keys: Arc::new(keys),
             });
         }
-        self.store.add_person_keys(&rows)?;
+        match self.store.add_person_keys(&rows) {
+            // The epoch ended before this node heard of it: the batch is tried again with the new one.
+            Err(conflict @ StoreError::Conflict { constraint: None }) => {
+                self.shared.keys.look_for_epochs(None)?;
+                return Err(conflict);
+            }
+            added => added?,
+        }
         self.spare.extend(fresh);
         Ok(())
     }

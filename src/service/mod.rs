@@ -11,7 +11,9 @@ pub mod chores;
 mod consent;
 mod counting;
 mod decide;
+pub mod epochs;
 mod erase;
+pub mod erasures;
 pub mod exports;
 mod guardians;
 mod history;
@@ -52,7 +54,6 @@ use self::bulk::Pool;
 use self::call::Call;
 use self::catalogue::CatalogueError;
 use self::chores::Chores;
-use self::erase::EraseNow;
 use self::keys::{Keyring, KeyringError};
 pub use self::lane::LaneFigures;
 use self::lane::{Lane, Verb};
@@ -70,7 +71,7 @@ use self::verbs::*;
 pub use self::wishes::RESTRICTION_GROUNDS;
 use self::work::{Stop, Subjects, Work};
 use crate::crypto::RootKey;
-use crate::domain::ids::{EventId, OrganisationId, PersonId, PurposeId, SystemId};
+use crate::domain::ids::{OrganisationId, PersonId, PurposeId, SystemId};
 use crate::policy::catalogue::{Catalogue, PurposeEntry};
 use crate::policy::load::Files;
 use crate::store::{Store, StoreError};
@@ -198,6 +199,7 @@ impl Service {
             test_subjects: options.test_subjects,
             standing: Arc::default(),
             news: propagate::News::default(),
+            erasures: erasures::ErasureFigures::default(),
         });
         // Before the lanes: a database that was rolled back must not answer a single question.
         let sequencing = Sequencing::start(sequencer, &shared.standing, Pace::default())?;
@@ -559,22 +561,6 @@ impl Service {
         let portal: SystemId = "portal".parse().map_err(|_| Refusal::Unavailable)?;
         let call = Unsubscribe::call(portal);
         self.lane_of_changes().submit(&call, Unsubscribe(link)).await
-    }
-
-    /// Erases somebody now, and clears what the database still holds of it in free pages.
-    pub async fn erase_now(&self, call: &Call, person: PersonId) -> Result<EventId, Refusal> {
-        let lane = self.0.changes.as_ref().unwrap_or(&self.0.checks);
-        let event = lane.submit(call, EraseNow { person }).await?;
-        let store = self.0.store.clone();
-        let scrubbed = tokio::task::spawn_blocking(move || store.scrub()).await;
-        if !matches!(scrubbed, Ok(Ok(()))) {
-            // The person is erased and denied; only the sweep of free pages is late and is done again at the next one.
-            tracing::warn!(
-                alarm = "scrub-late",
-                "free pages were not cleared after an erasure"
-            );
-        }
-        Ok(event)
     }
 }
 

@@ -86,8 +86,13 @@ impl Verb for RegisterPerson {
             work.record(call, person, by_system(&self.organisation), change)?;
         }
         for (scheme, value) in &self.identifiers {
-            if work.find_identifier(scheme, value)?.is_none() {
+            let new = work.find_identifier(scheme, value)?.is_none();
+            if new {
                 add_identifier(call, work, person, &self.organisation, scheme, value)?;
+            }
+            // Somebody who was erased and had objected has objected still (R59).
+            if created || new {
+                work.object_as_before(call, person, &self.organisation, scheme, value)?;
             }
         }
         let person_id = work
@@ -167,6 +172,7 @@ impl Verb for AddIdentifier {
             };
         }
         let identifier_id = add_identifier(call, work, person, &organisation, &self.scheme, &self.value)?;
+        work.object_as_before(call, person, &organisation, &self.scheme, &self.value)?;
         Ok(IdentifierAdded { identifier_id })
     }
 }

@@ -70,6 +70,9 @@ pub enum Forbidden {
     /// A magic test subject cannot be changed.
     #[error("test-subject-read-only")]
     TestSubject,
+    /// Who proposed an erasure does not approve it.
+    #[error("another-officer-needed")]
+    SameOfficer,
 }
 
 /// What a request contradicts.
@@ -138,6 +141,21 @@ pub enum Conflict {
     /// The person is not erased yet.
     #[error("erasure-not-finished")]
     ErasureNotFinished,
+    /// Another library of the network knows the person, and the system does not work for it.
+    #[error("known-elsewhere")]
+    OtherLibrary,
+    /// An erasure of this person is under way.
+    #[error("erasure-under-way")]
+    ErasureUnderWay,
+    /// The erasure is past this step, or was ended.
+    #[error("erasure-state")]
+    ErasureState,
+    /// The person is not erased yet, so nothing can be certified.
+    #[error("not-erased-yet")]
+    NotErasedYet,
+    /// The task was answered otherwise.
+    #[error("already-acknowledged")]
+    AlreadyAcknowledged,
     /// A first request with this idempotency key is still being handled.
     #[error("request-in-progress")]
     InProgress,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::erasures::ErasureFigures;
 use super::keys::Keyring;
 use super::propagate::News;
 use super::sequence::Standing;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) standing: Arc<Standing>,
     /// The bell of whoever tells other systems, and the end of the feed for those who wait for it.
     pub(crate) news: News,
+    /// What stands open of erasures.
+    pub(crate) erasures: ErasureFigures,
 }
 
 impl std::fmt::Debug for Shared {

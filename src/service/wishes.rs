@@ -125,7 +125,11 @@ impl Verb for RecordObjection {
             }
             Change::ObjectionEnded { purpose }
         };
-        act.record(call, work, admitted, change)
+        let recorded = act.record(call, work, admitted, change)?;
+        if !self.made {
+            work.forget_objection(admitted.0, &self.organisation, self.purpose.as_ref())?;
+        }
+        Ok(recorded)
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::backend::Backend;
 use diesel::deserialize::{FromSql, Queryable, Result};
 use diesel::sql_types::{BigInt, Binary, SingleValue};
 
-use crate::domain::ids::{EventId, IdentifierId, PersonId, RightsRequestId};
+use crate::domain::ids::{ErasureId, ErasureTaskId, EventId, IdentifierId, PersonId, RightsRequestId};
 use crate::domain::moment::Moment;
 
 /// What a column holds that no row of ours should hold.
@@ -40,7 +40,14 @@ macro_rules! identity {
     )+};
 }
 
-identity!(PersonId, EventId, IdentifierId, RightsRequestId);
+identity!(
+    PersonId,
+    EventId,
+    IdentifierId,
+    RightsRequestId,
+    ErasureId,
+    ErasureTaskId
+);
 
 impl<DB: Backend> FromSql<BigInt, DB> for Moment
 where

@@ -31,6 +31,10 @@ const TOMBSTONE: OnErasure = Keep("tombstone: a random id that a restored backup
 const TELL: OnErasure = Keep("GDPR art. 19: recipients must still be told; removed when they have been");
 const TOLD: OnErasure =
     Keep("GDPR art. 19: a recipient that was down must still be told; a random id, removed after 30 days");
+const CERTIFIED: OnErasure =
+    Keep("GDPR art. 5(2) and 19: what was erased when, by the random id of the tombstone; it names nobody");
+const STOPPED: OnErasure =
+    Keep("GDPR art. 21(3): an objection outlives the data as a keyed hash, until it is lifted");
 const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the person key is destroyed");
 const ANSWERED: OnErasure = Keep(
     "GDPR art. 5(2) and 12(3): that a request was answered, when and by whom; a random id, and nothing it said",
@@ -39,7 +43,7 @@ const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 31] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 35] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -339,6 +343,72 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 31] = [
             ("n", Nobody),
         ],
     ),
+    (
+        "erasure",
+        &[
+            ("id", CERTIFIED),
+            ("person_id", CERTIFIED),
+            ("merged", CERTIFIED),
+            ("organisation", CERTIFIED),
+            ("organisations", CERTIFIED),
+            ("restricted", CERTIFIED),
+            ("ground", CERTIFIED),
+            ("rights_request_id", CERTIFIED),
+            ("cooling_days", Nobody),
+            ("state", CERTIFIED),
+            (
+                "officers",
+                Keep("GDPR art. 5(2): which officers answer for it, sealed; no data of a member"),
+            ),
+            ("refused_ground", CERTIFIED),
+            ("refused_until", CERTIFIED),
+            ("epoch", CERTIFIED),
+            ("revision", Nobody),
+            ("proposed_at", CERTIFIED),
+            ("approved_at", CERTIFIED),
+            ("due_at", CERTIFIED),
+            ("erased_at", CERTIFIED),
+            ("key_deleted_at", CERTIFIED),
+            ("epoch_destroyed_at", CERTIFIED),
+            ("completed_at", CERTIFIED),
+            ("ended_at", CERTIFIED),
+        ],
+    ),
+    (
+        "erasure_entry",
+        &[
+            ("erasure_id", CERTIFIED),
+            ("entry_id", CERTIFIED),
+            ("log", Nobody),
+            ("kind", Nobody),
+        ],
+    ),
+    (
+        "erasure_task",
+        &[
+            ("id", CERTIFIED),
+            ("erasure_id", CERTIFIED),
+            ("system", CERTIFIED),
+            ("organisations", CERTIFIED),
+            ("state", CERTIFIED),
+            ("outcome", CERTIFIED),
+            ("kept_ground", CERTIFIED),
+            ("kept_until", CERTIFIED),
+            ("created_at", CERTIFIED),
+            ("due_at", CERTIFIED),
+            ("escalated_at", CERTIFIED),
+            ("acknowledged_at", CERTIFIED),
+        ],
+    ),
+    (
+        "suppression",
+        &[
+            ("hash", STOPPED),
+            ("organisation", STOPPED),
+            ("purpose", STOPPED),
+            ("since", STOPPED),
+        ],
+    ),
     ("keystore.meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "keystore.tenant_key",
@@ -388,6 +458,14 @@ pub struct Erased {
     pub requests: usize,
 }
 
+impl Erased {
+    /// How many rows.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.records + self.events + self.private_entries + self.identifiers + self.answers + self.requests
+    }
+}
+
 impl Tx<'_> {
     /// Deletes everything about a person but the tombstone, the messages that tell other systems of it, and the
     /// identifiers in `keep`. The keys go by [`Tx::delete_person_keys`], in a transaction of its own.
@@ -400,8 +478,8 @@ impl Tx<'_> {
         keep: &[IdentifierId],
         ended_at: Moment,
     ) -> Result<Erased, StoreError> {
-        let id = id.as_bytes().as_slice();
-        let keep: Vec<&[u8]> = keep.iter().map(|id| id.as_bytes().as_slice()).collect();
+        let bytes = *id.as_bytes();
+        let id = bytes.as_slice();
         self.run(|connection| {
             diesel::update(person::table.filter(person::id.eq(id)))
                 .set((
@@ -411,6 +489,19 @@ impl Tx<'_> {
                     person::revision.eq(person::revision + 1_i64),
                 ))
                 .execute(connection)?;
+            Ok(())
+        })?;
+        self.delete_rows_of(PersonId::from_bytes(bytes), keep)
+    }
+
+    /// Deletes the rows of somebody who is erased, also those that a transaction wrote that ran beside the erasure.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn delete_rows_of(&mut self, id: PersonId, keep: &[IdentifierId]) -> Result<Erased, StoreError> {
+        let id = id.as_bytes().as_slice();
+        let keep: Vec<&[u8]> = keep.iter().map(|id| id.as_bytes().as_slice()).collect();
+        self.run(|connection| {
             Ok(Erased {
                 records: diesel::delete(person_record::table.filter(person_record::person_id.eq(id)))
                     .execute(connection)?,

@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 35] = [
+pub const CONSTRAINTS: [(&str, &str); 40] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -112,6 +112,20 @@ pub const CONSTRAINTS: [(&str, &str); 35] = [
     (
         "statistic_pkey",
         "statistic.organisation, statistic.purpose, statistic.day, statistic.measure",
+    ),
+    ("erasure_pkey", "erasure.id"),
+    (
+        "erasure_entry_pkey",
+        "erasure_entry.erasure_id, erasure_entry.entry_id",
+    ),
+    ("erasure_task_pkey", "erasure_task.id"),
+    (
+        "erasure_task_erasure_id_system_key",
+        "erasure_task.erasure_id, erasure_task.system",
+    ),
+    (
+        "suppression_pkey",
+        "suppression.hash, suppression.organisation, suppression.purpose",
     ),
     ("epoch_key_pkey", "epoch_key.epoch"),
     ("tenant_key_pkey", "tenant_key.name, tenant_key.version"),

@@ -7,6 +7,7 @@ use super::error::StoreError;
 use super::schema::meta;
 use super::statement::Statement;
 use super::tx::Tx;
+use crate::domain::moment::Moment;
 
 impl Tx<'_> {
     /// The fact with this name.
@@ -53,5 +54,36 @@ impl Tx<'_> {
             .execute(connection)
             .map(|_| ())
         })
+    }
+
+    /// Takes or keeps a turn that one node has at a time, until an instant; `false` while another node has it. Who dies
+    /// loses it when it is over.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn take_turn(
+        &mut self,
+        name: &str,
+        node: &str,
+        now: Moment,
+        until: Moment,
+    ) -> Result<bool, StoreError> {
+        let (key, value) = (format!("turn:{name}"), format!("{node}~{}", until.micros()));
+        let Some(known) = self.meta(&key)? else {
+            self.put_meta(&key, &value)?;
+            return Ok(true);
+        };
+        let ours = known
+            .split_once('~')
+            .and_then(|(holder, over)| Some(holder == node || over.parse::<i64>().ok()? <= now.micros()));
+        if ours == Some(false) {
+            return Ok(false);
+        }
+        let changed = self.run(|connection| {
+            diesel::update(meta::table.find(&key).filter(meta::value.eq(&known)))
+                .set(meta::value.eq(&value))
+                .execute(connection)
+        })?;
+        Ok(changed == 1)
     }
 }

@@ -310,6 +310,69 @@ diesel::table! {
 }
 
 diesel::table! {
+    erasure (id) {
+        id -> Binary,
+        person_id -> Binary,
+        merged -> Binary,
+        organisation -> Text,
+        organisations -> Text,
+        restricted -> Text,
+        ground -> Text,
+        rights_request_id -> Nullable<Binary>,
+        cooling_days -> BigInt,
+        state -> Text,
+        officers -> Text,
+        refused_ground -> Nullable<Text>,
+        refused_until -> Nullable<BigInt>,
+        epoch -> Nullable<BigInt>,
+        revision -> BigInt,
+        proposed_at -> BigInt,
+        approved_at -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
+        erased_at -> Nullable<BigInt>,
+        key_deleted_at -> Nullable<BigInt>,
+        epoch_destroyed_at -> Nullable<BigInt>,
+        completed_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    erasure_entry (erasure_id, entry_id) {
+        erasure_id -> Binary,
+        entry_id -> Binary,
+        log -> Text,
+        kind -> Text,
+    }
+}
+
+diesel::table! {
+    erasure_task (id) {
+        id -> Binary,
+        erasure_id -> Binary,
+        system -> Text,
+        organisations -> Text,
+        state -> Text,
+        outcome -> Nullable<Text>,
+        kept_ground -> Nullable<Text>,
+        kept_until -> Nullable<BigInt>,
+        created_at -> BigInt,
+        due_at -> BigInt,
+        escalated_at -> Nullable<BigInt>,
+        acknowledged_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    suppression (hash, organisation, purpose) {
+        hash -> Binary,
+        organisation -> Text,
+        purpose -> Text,
+        since -> BigInt,
+    }
+}
+
+diesel::table! {
     #[sql_name = "meta"]
     keystore.keystore_meta (key) {
         key -> Text,

@@ -13,6 +13,8 @@ use super::error::StoreError;
 /// Tables whose rows an erasure deletes or rewrites.
 const TOUCHED: &str = "person, person_record, consent_event, audit_private, person_identifier, idempotency, \
                        rights_request_content, keystore.person_key";
+/// The keys of epochs: a handful of rows, so that the table is rewritten in a moment and nothing is left in its file.
+const EPOCHS: &str = "keystore.epoch_key";
 
 const SCRUB_TRIES: u32 = 20;
 const SCRUB_PAUSE: Duration = Duration::from_millis(100);
@@ -25,7 +27,7 @@ struct Checkpoint {
 
 impl Store {
     /// After an erasure: makes the bytes of deleted rows go from the database files too. SQLite's log is copied into
-    /// the files, whose deleted rows are overwritten, and cut to nothing; PostgreSQL's tables are vacuumed. What
+    /// the files, whose deleted rows are overwritten, and cut to nothing; PostgreSQL's tables are vacuumed. What free space,
     /// backups and PostgreSQL's archived log still hold is sealed under keys that are destroyed at the epoch's end.
     ///
     /// # Errors
@@ -40,6 +42,31 @@ impl Store {
             AnyConnection::Postgres(connection) => {
                 connection.batch_execute("SET statement_timeout = 0")?;
                 connection.batch_execute(&format!("VACUUM {TOUCHED}"))?;
+                connection.batch_execute(&format!("VACUUM FULL {EPOCHS}"))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Rewrites the tables that hold data of people, so that their files hold nothing that was deleted. On PostgreSQL each
+    /// is locked while it is rewritten, and needs as much free space again: for a quiet hour. SQLite overwrites what is
+    /// deleted at once; there its files get shorter.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn rewrite_tables(&self) -> Result<(), StoreError> {
+        let mut connection = self.connector().open()?;
+        match &mut connection {
+            AnyConnection::Sqlite(connection) => {
+                for file in ["main", "keystore"] {
+                    connection.batch_execute(&format!("VACUUM {file}"))?;
+                    truncate_log(connection, file)?;
+                }
+                Ok(())
+            }
+            AnyConnection::Postgres(connection) => {
+                connection.batch_execute("SET statement_timeout = 0")?;
+                connection.batch_execute(&format!("VACUUM FULL {TOUCHED}, {EPOCHS}"))?;
                 Ok(())
             }
         }

@@ -5,6 +5,7 @@ pub mod asked;
 pub mod auth;
 pub mod body;
 pub mod cells;
+pub mod erasures;
 pub mod form;
 pub mod headers;
 pub mod idempotency;

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 documents. Each is a sentence of what is wrong and what to do; nothing of the input comes back.
 
+mod conflicts;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -49,6 +51,7 @@ pub enum Kind {
     OrganisationNotServed,
     NoGuardianAuthority,
     TestSubjectReadOnly,
+    AnotherOfficerNeeded,
     NotFound,
     MethodNotAllowed,
     NotAcceptable,
@@ -74,11 +77,12 @@ impl Kind {
             Self::OrganisationNotServed => "organisation-not-served",
             Self::NoGuardianAuthority => "no-guardian-authority",
             Self::TestSubjectReadOnly => "test-subject-read-only",
+            Self::AnotherOfficerNeeded => "another-officer-needed",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::NotAcceptable => "not-acceptable",
             Self::BodyTimeout => "body-timeout",
-            Self::Conflict(conflict) => conflict_texts(conflict).0,
+            Self::Conflict(conflict) => conflicts::texts(conflict).0,
             Self::BodyTooLarge => "body-too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
@@ -98,7 +102,8 @@ impl Kind {
             Self::InsufficientScope
             | Self::OrganisationNotServed
             | Self::NoGuardianAuthority
-            | Self::TestSubjectReadOnly => StatusCode::FORBIDDEN,
+            | Self::TestSubjectReadOnly
+            | Self::AnotherOfficerNeeded => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -122,6 +127,7 @@ impl Kind {
             Self::OrganisationNotServed => "The system does not work for this library",
             Self::NoGuardianAuthority => "The guardian may not speak for this person",
             Self::TestSubjectReadOnly => "Test subjects cannot be changed",
+            Self::AnotherOfficerNeeded => "Another officer must approve this",
             Self::NotFound => "Not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::NotAcceptable => "No such representation",
@@ -158,6 +164,9 @@ impl Kind {
             Self::TestSubjectReadOnly => {
                 "Test subjects answer the same for everyone. Register a person of your own."
             }
+            Self::AnotherOfficerNeeded => {
+                "Two people look at every erasure. Let somebody else approve it, with another name and another client."
+            }
             Self::NotFound => "There is nothing here for you. Check the path and the id.",
             Self::MethodNotAllowed => {
                 "This resource does not know the method. The header `Allow` names those it knows."
@@ -168,7 +177,7 @@ impl Kind {
             Self::BodyTimeout => {
                 "The whole body must arrive within the deadline. Send it again without pauses."
             }
-            Self::Conflict(conflict) => conflict_texts(conflict).1,
+            Self::Conflict(conflict) => conflicts::texts(conflict).1,
             Self::BodyTooLarge => "Send a smaller body; the API document names the limit.",
             Self::UnsupportedMediaType => {
                 "Send the body as `application/json` in UTF-8, without content encoding."
@@ -190,100 +199,6 @@ impl Kind {
                  it with the same Idempotency-Key after `Retry-After` seconds."
             }
         }
-    }
-}
-
-const fn conflict_texts(conflict: Conflict) -> (&'static str, &'static str) {
-    match conflict {
-        Conflict::Identifiers => (
-            "identifiers-of-different-people",
-            "The identifiers belong to two different people. Check them, or merge the people first.",
-        ),
-        Conflict::Revision => (
-            "revision-changed",
-            "Somebody changed this after you read it. Read it again and repeat the change.",
-        ),
-        Conflict::ReaskTooSoon => (
-            "reask-too-soon",
-            "This person said no not long ago. Do not ask again before the waiting time of the purpose is over.",
-        ),
-        Conflict::AlreadyGiven => (
-            "already-given",
-            "There is a valid consent already. Do not ask again; use `renewed` to extend it.",
-        ),
-        Conflict::NothingToRenew => (
-            "nothing-to-renew",
-            "Only a consent that was given can be renewed. Ask for a new one with status `given`.",
-        ),
-        Conflict::GuardiansDisagree => (
-            "guardians-disagree",
-            "Another guardian said no today. Talk to both; a yes can be recorded from tomorrow.",
-        ),
-        Conflict::MinimumAge => (
-            "below-minimum-age",
-            "This person is too young for this purpose. Nobody can consent to it for them.",
-        ),
-        Conflict::NotConsent => (
-            "not-a-consent-purpose",
-            "This purpose does not rest on consent. There is nothing to ask; an objection may be possible.",
-        ),
-        Conflict::NoObjection => (
-            "no-right-to-object",
-            "There is no right to object to this purpose. For consent, record a withdrawal.",
-        ),
-        Conflict::Erased => (
-            "person-erased",
-            "This person was erased. Erase them in your own system as well.",
-        ),
-        Conflict::SamePerson => (
-            "same-person",
-            "Both ids name the same person. Name two different people.",
-        ),
-        Conflict::SchoolProfile => (
-            "school-profile",
-            "One of these profiles was made by a school and belongs to it. Keep the two apart.",
-        ),
-        Conflict::NotAChild => (
-            "not-a-child",
-            "This person is 16 or older and has no guardian here. Let them choose themselves.",
-        ),
-        Conflict::NoCheckpoint => (
-            "no-checkpoint-yet",
-            "There is no signed entry in this log yet. Try again a second after the first one was written.",
-        ),
-        Conflict::RequestEnded => (
-            "request-ended",
-            "This rights request was answered or closed already. Enter a new one if the person asks again.",
-        ),
-        Conflict::StepNotPossible => (
-            "step-not-possible",
-            "This step does not fit where the request stands. Read it again: `state` and `history` say what was done.",
-        ),
-        Conflict::ActionRequired => (
-            "action-required",
-            "The person or a guardian must do something first. Record `confirmIdentity` or `confirmGuardian` when they did.",
-        ),
-        Conflict::GuardianRequired => (
-            "guardian-required",
-            "This person is under 16, or the birth date is unknown. Record `confirmGuardian`, or the birth date.",
-        ),
-        Conflict::AlreadyExtended => (
-            "already-extended",
-            "The term was extended before, and the law allows it once. Answer the request before `dueAt`.",
-        ),
-        Conflict::TooLateToExtend => (
-            "too-late-to-extend",
-            "The term can be extended within the first month only, and that is over. Answer the request now.",
-        ),
-        Conflict::ErasureNotFinished => (
-            "erasure-not-finished",
-            "The person is not erased yet. Propose the erasure with `POST /v1/erasures` and have somebody else approve it; \
-             the request is completed with it.",
-        ),
-        Conflict::InProgress => (
-            "request-in-progress",
-            "The first request with this Idempotency-Key is still running. Wait a second and repeat it.",
-        ),
     }
 }
 
@@ -482,6 +397,7 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden(Forbidden::Organisation) => Self::new(Kind::OrganisationNotServed),
             Refusal::Forbidden(Forbidden::Guardian) => Self::new(Kind::NoGuardianAuthority),
             Refusal::Forbidden(Forbidden::TestSubject) => Self::new(Kind::TestSubjectReadOnly),
+            Refusal::Forbidden(Forbidden::SameOfficer) => Self::new(Kind::AnotherOfficerNeeded),
             Refusal::NotFound => Self::new(Kind::NotFound),
             Refusal::Conflict(conflict) => Self::new(Kind::Conflict(conflict)),
             Refusal::KeyReused => Self::new(Kind::IdempotencyKeyReused),

@@ -16,10 +16,10 @@ use super::body::BodyLimits;
 use super::lanes;
 use super::metrics::OPEN_METRICS;
 use super::problem::{Kind, Problem};
-use super::propagation;
 use super::site::Site;
 use super::trace::observe;
 use super::transactions::Transactions;
+use super::{erasures, propagation};
 use crate::service::Service;
 
 /// How to serve.
@@ -119,6 +119,7 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
     site.metrics.register(|registry| {
         lanes::register(registry, service);
         propagation::register(registry, service);
+        erasures::register(registry, service);
     });
     if let Some(transactions) = &options.transactions {
         site.metrics.register(|registry| transactions.register(registry));

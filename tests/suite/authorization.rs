@@ -87,6 +87,7 @@ const ROLES: [(Role, &str); 6] = [
 
 struct House {
     service: Service,
+    world: std::sync::Arc<akkoord::world::TurnedWorld>,
     server: RunningServer,
     _storage: TestStorage,
 }
@@ -115,6 +116,8 @@ struct Case {
     request: String,
     /// A receiver of webhooks and what waits for it, where the operation is about one.
     webhook: (String, String),
+    /// An erasure and its task of the CRM, where the operation is about one.
+    erasure: (String, String),
 }
 
 impl House {
@@ -141,6 +144,7 @@ impl House {
         service.start_propagation(options).unwrap();
         let house = Self {
             service,
+            world,
             server,
             _storage: storage,
         };
@@ -274,7 +278,6 @@ impl House {
         let case = Case {
             report,
             unsubscribe: url.rsplit('/').next().unwrap().to_owned(),
-            numbers,
             ours,
             theirs,
             identifier,
@@ -283,6 +286,11 @@ impl House {
                 true => self.webhook(at, receipt["personId"].as_str().unwrap()).await,
                 false => Default::default(),
             },
+            erasure: match operation.contains("/erasures/{") || operation.contains("/erasure-tasks/{") {
+                true => self.erasure(operation, &numbers[1]).await,
+                false => Default::default(),
+            },
+            numbers,
             receipt,
             decision: decision["decisionId"].as_str().unwrap().to_owned(),
             export,
@@ -318,6 +326,33 @@ impl House {
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+    }
+
+    /// An erasure that another system proposed; where it matters, carried out.
+    async fn erasure(&self, operation: &str, number: &str) -> (String, String) {
+        let token = self.token("foreign", None);
+        let body = json!({ "person": { "scheme": "member-number", "value": number }, "organisation": LINDE,
+            "ground": "17-1-b", "officer": "one" });
+        let proposed = self
+            .send(Some(&token), "POST", "/v1/erasures", &Body::Json(body))
+            .await;
+        let id = proposed.json()["id"].as_str().unwrap().to_owned();
+        if !operation.contains("task") && !operation.contains("certificate") {
+            return (id, String::new());
+        }
+        let path = format!("/v1/erasures/{id}");
+        self.done("POST", &format!("{path}/approvals"), json!({ "officer": "two" }))
+            .await;
+        self.world.turn_to(self.service.world().now().plus_seconds(11));
+        let service = self.service.clone();
+        tokio::task::spawn_blocking(move || service.do_chores().unwrap())
+            .await
+            .unwrap();
+        let erased = self.send(Some(&token), "GET", &path, &Body::None).await.json();
+        let task = erased["tasks"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{erased}"));
+        (id, task.to_owned())
     }
 
     /// What an operation undoes has to be done first.
@@ -591,6 +626,38 @@ fn request(operation: &str, case: &Case, role: Role) -> Option<(String, Body)> {
             let path = path.replace("{endpointId}", id).replace("{deliveryId}", delivery);
             let change = Body::Json(json!({ "state": "paused" }));
             (path, if method == "PATCH" { change } else { Body::None })
+        }
+        "POST /v1/erasures" => (
+            "/v1/erasures".to_owned(),
+            Body::Json(
+                json!({ "person": somebody, "organisation": LINDE, "ground": "17-1-b", "officer": "one" }),
+            ),
+        ),
+        "GET /v1/erasures" => return names_nobody("/v1/erasures", Body::None),
+        "GET /v1/erasure-tasks" => return names_nobody("/v1/erasure-tasks", Body::None),
+        of if of.contains("/v1/erasures/{") || of.contains("/v1/erasure-tasks/{") => {
+            let nothing = "00000000000000000000000000000000";
+            let (id, task) = match role {
+                Role::ForeignId => (nothing, nothing),
+                _ => (case.erasure.0.as_str(), case.erasure.1.as_str()),
+            };
+            let (_, path) = of.split_once(' ')?;
+            let body = match path.rsplit('/').next()? {
+                "approvals" => json!({ "officer": "two" }),
+                "refusals" => json!({ "officer": "two", "ground": "17-3-e", "reason": "a claim" }),
+                "acknowledgements" => json!({ "outcome": "erased" }),
+                "answers" => json!({ "outcome": "told-otherwise" }),
+                _ => Value::Null,
+            };
+            let path = path.replace("{erasureId}", id).replace("{taskId}", task);
+            (
+                path,
+                if body.is_null() {
+                    Body::None
+                } else {
+                    Body::Json(body)
+                },
+            )
         }
         "GET /v1/purposes" => return names_nobody("/v1/purposes", Body::None),
         "GET /v1/purposes/{purposeId}/versions/{version}" => {

@@ -61,7 +61,11 @@ mod demo;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod erasures;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod key_epochs;
 #[cfg(test)]
 mod law;
 #[cfg(test)]
@@ -95,11 +99,15 @@ mod propagation_webhooks;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+mod restore_drill;
+#[cfg(test)]
 mod retention;
 #[cfg(test)]
 mod rights_package;
 #[cfg(test)]
 mod rights_requests;
+#[cfg(test)]
+mod rights_walk;
 #[cfg(test)]
 mod rooms;
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Driver {
 }
 
 /// Everything a year of a library could hold about a family, through every operation of the document.
-async fn live(driver: &mut Driver) {
+async fn live(driver: &mut Driver, second: &mut Client) {
     let canaries = driver.canaries.clone();
     let notice = notice(&mut driver.client).await;
     let (actor, evidence) = (driver.actor(), driver.evidence());
@@ -399,6 +399,7 @@ async fn live(driver: &mut Driver) {
 
     rights(driver).await;
     webhooks(driver).await;
+    erasures(driver, second, notice).await;
 
     // Beside the document.
     let evaluation = json!({
@@ -590,6 +591,83 @@ async fn go_wrong(driver: &mut Driver) {
     driver.keep(&answer);
 }
 
+/// Four people who are to be erased; two of them are. Nobody else's data go, so that they can be searched for.
+async fn erasures(driver: &mut Driver, second: &mut Client, notice: u64) {
+    let canaries = driver.canaries.clone();
+    let all = "/v1/erasures";
+    let mut proposed = Vec::new();
+    for number in ["3000000001", "3000000002", "3000000003", "3000000004"] {
+        let body =
+            json!({"organisation": LIBRARY, "identifiers": [member(number)], "birthDate": "1980-05-01"});
+        driver.client.post("/v1/people", &body).await.expect(201);
+        let word = crate::support::app::word(number, "given", notice);
+        driver.client.post("/v1/consents", &word).await.expect(201);
+        let ask = crate::support::app::question(number);
+        driver.client.post("/v1/decisions", &ask).await.expect(200);
+        let body = json!({
+            "person": member(number), "organisation": LIBRARY, "ground": "17-1-b", "officer": canaries.staff,
+        });
+        let erasure = match number {
+            "3000000001" | "3000000002" => second.post(all, &body).await.expect(201),
+            _ => driver.drive("proposeErasure", "POST", all, Some(body)).await,
+        };
+        proposed.push(format!("{all}/{}", erasure["id"].as_str().unwrap()));
+    }
+    driver.drive("readErasures", "GET", all, None).await;
+    driver
+        .drive("readErasure", "GET", proposed[0].clone(), None)
+        .await;
+    let refusal = json!({"officer": canaries.staff, "ground": "17-3-e", "reason": canaries.evidence});
+    driver
+        .drive(
+            "refuseErasure",
+            "POST",
+            format!("{}/refusals", proposed[2]),
+            Some(refusal),
+        )
+        .await;
+    driver
+        .drive("withdrawErasure", "DELETE", proposed[3].clone(), None)
+        .await;
+    for path in &proposed[..2] {
+        let approval = json!({"officer": canaries.name});
+        driver
+            .drive(
+                "approveErasure",
+                "POST",
+                format!("{path}/approvals"),
+                Some(approval),
+            )
+            .await;
+    }
+    let until = Instant::now() + Duration::from_secs(90);
+    let mut tasks = Vec::new();
+    for path in &proposed[..2] {
+        loop {
+            let erasure = driver.client.get(path).await.expect(200);
+            if erasure["state"] == "erased" {
+                tasks.push(erasure["tasks"][0]["id"].as_str().unwrap().to_owned());
+                break;
+            }
+            assert!(Instant::now() < until, "{erasure}");
+            tokio::time::sleep(Duration::from_millis(500)).await; // carried out ten seconds after the approval
+        }
+    }
+    driver
+        .drive("readErasureTasks", "GET", "/v1/erasure-tasks", None)
+        .await;
+    let path = format!("/v1/erasure-tasks/{}/acknowledgements", tasks[0]);
+    let erased = json!({"outcome": "erased"});
+    driver
+        .drive("acknowledgeErasureTask", "POST", path, Some(erased))
+        .await;
+    let path = format!("{}/tasks/{}/answers", proposed[1], tasks[1]);
+    let told = json!({"outcome": "told-otherwise"});
+    driver.drive("answerErasureTask", "POST", path, Some(told)).await;
+    let path = format!("{}/certificate", proposed[0]);
+    driver.prove("readErasureCertificate", path).await;
+}
+
 /// What is told to others, and the receiver it is told to.
 async fn webhooks(driver: &mut Driver) {
     let all = "/v1/webhook-endpoints";
@@ -673,7 +751,7 @@ fn operations() -> BTreeSet<String> {
 fn nothing_personal_is_readable(url: &str, folder: &Path, mut places: Vec<PathBuf>, stop: impl FnOnce()) {
     let canaries = Canaries::new();
     let mut installation =
-        Installation::new(url, folder, 1, "queue = 4096\n[webhooks]\nallow_private = true");
+        Installation::new(url, folder, 2, "queue = 4096\n[webhooks]\nallow_private = true");
     let metrics = installation.serve_metrics();
     let Serving { mut program, address } = installation.start();
     let mut driver = Driver {
@@ -684,8 +762,9 @@ fn nothing_personal_is_readable(url: &str, folder: &Path, mut places: Vec<PathBu
         errors: String::new(),
         wrong: 0,
     };
+    let mut second = installation.client(1, address);
     let metrics = actix_web::rt::System::new().block_on(async {
-        live(&mut driver).await;
+        live(&mut driver, &mut second).await;
         let driven: BTreeSet<String> = driver
             .driven
             .iter()
@@ -726,6 +805,8 @@ fn nothing_personal_is_readable(url: &str, folder: &Path, mut places: Vec<PathBu
         "idempotency",
         "message",
         "webhook_delivery",
+        "erasure",
+        "erasure_task",
     ] {
         assert!(
             filled(table),

@@ -348,7 +348,7 @@ both_engines! {
         let keys = opened(&storage).read("read", |tx| -> Result<_, StoreError> {
             let mut erased = 0;
             for epoch in tx.epoch_keys()? {
-                erased += tx.person_keys_of_epoch(epoch.epoch, 1_000)?.len();
+                erased += tx.person_keys_of_epoch(epoch.epoch, None, 1_000)?.len();
             }
             Ok(erased)
         });

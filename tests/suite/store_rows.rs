@@ -318,20 +318,29 @@ both_engines! {
             Some("person_key_pkey")
         );
         assert_eq!(
-            store.read("read", |tx| tx.person_keys_of_epoch(3, 10)),
+            store.read("read", |tx| tx.person_keys_of_epoch(3, None, 10)),
             Ok(vec![key(1, 1), key(2, 1)])
+        );
+        assert_eq!(
+            store.read("read", |tx| tx.person_keys_of_epoch(3, Some(person(1)), 10)),
+            Ok(vec![key(2, 1)])
         );
         let mut again = key(1, 1);
         (again.key.epoch, again.key.wrapped) = (4, vec![0; 62]);
-        assert_eq!(change(&store, |tx| tx.rewrap_person_key(&again)), Ok(true));
+        assert_eq!(change(&store, |tx| tx.destroy_epoch_key(3, NOW)), Ok(false));
+        let both = [again.clone(), key(2, 1)];
+        assert_eq!(change(&store, |tx| tx.rewrap_person_keys(&both)), Ok(1));
         assert_eq!(change(&store, |tx| tx.delete_person_keys(person(2))), Ok(1));
-        assert_eq!(change(&store, |tx| tx.rewrap_person_key(&key(2, 1))), Ok(false));
+        assert_eq!(change(&store, |tx| tx.rewrap_person_keys(&both)), Ok(0));
         assert_eq!(
             store.read("read", |tx| tx.person_keys(person(1))),
             Ok(vec![again.key.clone()])
         );
         assert_eq!(change(&store, |tx| tx.destroy_epoch_key(3, NOW)), Ok(true));
         assert_eq!(change(&store, |tx| tx.destroy_epoch_key(3, NOW)), Ok(false));
+        // A node that has not heard of it adds nothing that nobody could open.
+        assert_eq!(conflict(store.add_person_keys(&[key(3, 1)])), None);
+        assert_eq!(store.read("read", |tx| tx.person_keys(person(3))), Ok(vec![]));
         let epochs = store.read("read", |tx| tx.epoch_keys()).unwrap();
         assert_eq!(
             (epochs[0].epoch, epochs[0].wrapped.clone(), epochs[0].destroyed_at),

@@ -8,6 +8,7 @@ pub mod client;
 pub mod engine;
 pub mod http;
 pub mod log;
+pub mod office;
 pub mod postgres;
 pub mod program;
 pub mod receiver;

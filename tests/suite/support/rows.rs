@@ -19,6 +19,12 @@ struct Hashes {
 }
 
 #[derive(QueryableByName)]
+struct Bytes {
+    #[diesel(sql_type = Binary)]
+    bytes: Vec<u8>,
+}
+
+#[derive(QueryableByName)]
 struct Count {
     #[diesel(sql_type = BigInt)]
     n: i64,
@@ -79,6 +85,20 @@ impl Rows {
         let mut counts = self.counts();
         counts.retain(|table, _| !LEADERS.iter().any(|leaders| table.ends_with(leaders)));
         counts
+    }
+
+    /// What stands in a column of bytes.
+    pub fn bytes(&mut self, column: &str, table: &str, condition: &str) -> Vec<Vec<u8>> {
+        let found: Vec<Bytes> = self.load(&format!(
+            "SELECT {column} AS bytes FROM {table} WHERE {condition}"
+        ));
+        found.into_iter().map(|row| row.bytes).collect()
+    }
+
+    /// How many rows of a table are so.
+    pub fn count_of(&mut self, table: &str, condition: &str) -> i64 {
+        let counted: Vec<Count> = self.load(&format!("SELECT count(*) AS n FROM {table} WHERE {condition}"));
+        counted.first().unwrap().n
     }
 
     /// How many rows each table has.

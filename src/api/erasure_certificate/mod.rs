@@ -1,0 +1,247 @@
+//! The certificate of an erasure: signed JSON that anybody verifies offline, and a PDF for people.
+
+mod readable;
+
+use actix_web::http::header::{ACCEPT, CONTENT_LANGUAGE};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::erasure_tasks::TaskOfErasure;
+use super::erasures::{ErasureException, known};
+use super::receipts::document::canonical;
+use super::schema;
+use super::wire::names;
+use crate::crypto::sha256;
+use crate::domain::moment::Moment;
+use crate::policy::catalogue::Catalogue;
+use crate::service::Service;
+use crate::service::call::Scope;
+use crate::service::erasures::{Certified, Erasure};
+use crate::web::auth::Caller;
+use crate::web::pdf::PDF;
+use crate::web::problem::{Kind, Problem};
+
+/// What the document is, and the first line of what is signed.
+pub const KIND: &str = "urn:akkoord:erasure-certificate:1";
+
+/// How something was erased.
+const METHOD: &str = "Rows deleted and overwritten; everything was encrypted under a key of this person alone, and that key \
+    was destroyed (cryptographic erase, NIST SP 800-88 Rev. 2). At `epochDestroyedAt` the key was destroyed under which older \
+    backups hold it.";
+
+/// Proof that somebody was erased. To verify it offline: `akkoord erasure verify FILE --key VKEY --key VKEY`, with the lines
+/// of `/log/admin/vkey` and `/log/consent/vkey`. By hand: take away `signature`, write the rest as RFC 8785 canonical JSON
+/// (members sorted by name, no spaces); `signature` is a C2SP signed note over the line `type`, and a line `sha256` with the
+/// SHA-256 of that JSON in base64; each `proof` is a `c2sp.org/tlog-proof@v1` with the entry in `extra`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureCertificate {
+    /// What this is.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:akkoord:erasure-certificate:1")]
+    pub kind: &'static str,
+    /// The erasure.
+    pub erasure_id: String,
+    /// The library that dealt with it.
+    #[schema(example = "bibliotheek-de-linde")]
+    pub organisation: String,
+    /// The libraries at which the person is erased.
+    pub organisations: Vec<String>,
+    /// The ground of GDPR art. 17(1).
+    #[schema(schema_with = schema::erasure_ground)]
+    pub ground: &'static str,
+    /// The rights request it answers.
+    pub rights_request_id: Option<String>,
+    /// Where it stood when this was issued.
+    #[schema(schema_with = schema::erasure_state)]
+    pub state: &'static str,
+    /// When it was proposed.
+    #[schema(schema_with = schema::moment)]
+    pub proposed_at: String,
+    /// When another officer approved it.
+    #[schema(schema_with = schema::optional_moment)]
+    pub approved_at: Option<String>,
+    /// When the person was erased.
+    #[schema(schema_with = schema::optional_moment)]
+    pub erased_at: Option<String>,
+    /// When key and rows were seen to be gone from the database.
+    #[schema(schema_with = schema::optional_moment)]
+    pub key_deleted_at: Option<String>,
+    /// The last epoch of the key.
+    pub epoch: Option<i64>,
+    /// When the key of that epoch was destroyed; null as long as it is not.
+    #[schema(schema_with = schema::optional_moment)]
+    pub epoch_destroyed_at: Option<String>,
+    /// When every system had answered; null as long as one has not.
+    #[schema(schema_with = schema::optional_moment)]
+    pub completed_at: Option<String>,
+    /// How.
+    pub method: &'static str,
+    /// Every system that received a permit for this person, and what it answered.
+    pub recipients: Vec<TaskOfErasure>,
+    /// What is not erased, why and until when.
+    pub exceptions: Vec<ErasureException>,
+    /// The entries of the logs that tell of it, each with its proof.
+    pub entries: Vec<ErasureCertificateEntry>,
+    /// When this was issued.
+    #[schema(schema_with = schema::moment)]
+    pub issued_at: String,
+    /// The signature over everything else, by the key of the admin log.
+    #[schema(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+/// An entry of a log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureCertificateEntry {
+    /// The log.
+    #[schema(example = "consent")]
+    pub log: String,
+    /// What it tells.
+    #[schema(example = "erasure.key-deleted")]
+    pub kind: String,
+    /// `c2sp.org/tlog-proof@v1`.
+    pub proof: String,
+}
+
+/// Read the certificate of an erasure
+///
+/// From `erased` on; it says where the erasure stood when it was issued, and is final when `completedAt` is there. As
+/// `application/pdf` it is for people.
+#[utoipa::path(
+    tag = "Erasures", operation_id = "readErasureCertificate",
+    params(("erasureId" = String, Path, description = "The erasure")),
+    responses(
+        (status = 200, description = "The certificate", content(
+            (ErasureCertificate = "application/json"), (String = "application/pdf"),
+        )),
+        (status = 404, description = "No such erasure for this caller, or no checkpoint covers it yet"),
+        (status = 406, description = "No such form"),
+        (status = 409, description = "The person is not erased yet"),
+    ),
+    security(("clientCredentials" = ["rights:manage"]))
+)]
+#[get("/erasures/{erasureId}/certificate")]
+pub async fn read(
+    request: HttpRequest,
+    caller: Caller,
+    id: Path<String>,
+    service: Data<Service>,
+) -> Result<HttpResponse, Problem> {
+    let call = caller.require(Scope::RightsManage)?;
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .map_or("*/*", |value| value.to_str().unwrap_or(""));
+    let likes = |media: &str| {
+        let ranges = accept.split(',').filter_map(|part| part.split(';').next());
+        ranges
+            .map(str::trim)
+            .any(|range| range.eq_ignore_ascii_case(media))
+    };
+    let pdf = likes(PDF) && !likes("application/json");
+    if !pdf
+        && !["application/json", "application/*", "*/*"]
+            .into_iter()
+            .any(likes)
+    {
+        return Err(Problem::new(Kind::NotAcceptable));
+    }
+    let Some(certified) = service.certify_erasure(call, known(&id)?).await? else {
+        return Err(Problem::new(Kind::NotFound)
+            .saying(
+                "No checkpoint covers the entries of this erasure yet. It takes about a second; ask again.",
+            )
+            .retry_after(1));
+    };
+    if pdf {
+        let bytes = readable::pdf(
+            &certified,
+            &service.catalogue(),
+            service.public_base(),
+            call.language,
+        );
+        return Ok(HttpResponse::Ok()
+            .content_type(PDF)
+            .insert_header((CONTENT_LANGUAGE, call.language.as_str()))
+            .body(bytes));
+    }
+    let document = ErasureCertificate::of(&certified, service.world().now());
+    Ok(HttpResponse::Ok().json(signed(&document, &service).await?))
+}
+
+impl ErasureCertificate {
+    fn of(certified: &Certified, now: Moment) -> Self {
+        let Erasure {
+            id,
+            organisation,
+            organisations,
+            ground,
+            state,
+            ..
+        } = &certified.erasure;
+        let erasure = &certified.erasure;
+        let at = |moment: Option<Moment>| moment.map(|moment| moment.rfc3339());
+        Self {
+            kind: KIND,
+            erasure_id: id.to_string(),
+            organisation: organisation.to_string(),
+            organisations: names(organisations),
+            ground: ground.as_str(),
+            rights_request_id: erasure.rights_request.map(|id| id.to_string()),
+            state: state.as_str(),
+            proposed_at: erasure.proposed.at.rfc3339(),
+            approved_at: at(erasure.approved.as_ref().map(|step| step.at)),
+            erased_at: at(erasure.erased_at),
+            key_deleted_at: at(erasure.key_deleted_at),
+            epoch: erasure.epoch,
+            epoch_destroyed_at: at(erasure.epoch_destroyed_at),
+            completed_at: at(erasure.completed_at),
+            method: METHOD,
+            recipients: erasure.tasks.iter().map(TaskOfErasure::of).collect(),
+            exceptions: erasure.keeps.iter().map(ErasureException::of).collect(),
+            entries: certified
+                .entries
+                .iter()
+                .map(|entry| ErasureCertificateEntry {
+                    log: entry.log.clone(),
+                    kind: entry.kind.clone(),
+                    proof: entry.proof.clone(),
+                })
+                .collect(),
+            issued_at: now.rfc3339(),
+            signature: None,
+        }
+    }
+}
+
+/// What is signed of a certificate without its signature.
+pub fn signed_text(document: &Value) -> String {
+    let hash = STANDARD.encode(sha256(canonical(document).as_bytes()));
+    format!("{KIND}\nsha256 {hash}\n")
+}
+
+async fn signed(document: &ErasureCertificate, service: &Service) -> Result<Value, Problem> {
+    let mut value = json!(document);
+    let note = service.sign_as_log(&signed_text(&value)).await?;
+    if let Value::Object(members) = &mut value {
+        members.insert("signature".to_owned(), Value::String(note));
+    }
+    Ok(value)
+}
+
+/// The name of a system for people.
+fn recipient<'c>(catalogue: &'c Catalogue, system: &'c str) -> &'c str {
+    let known = catalogue
+        .systems
+        .values()
+        .find(|known| known.id.as_str() == system);
+    known.map_or(system, |known| known.recipient.as_str())
+}
