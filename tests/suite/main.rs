@@ -63,6 +63,8 @@ mod dependencies;
 #[cfg(test)]
 mod erasures;
 #[cfg(test)]
+mod erasures_killed;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod key_epochs;
