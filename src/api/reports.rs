@@ -84,7 +84,8 @@ pub struct ReportTicket {
 /// Records who asks, why and for what, and answers where the report can be fetched for an hour. It is about the libraries
 /// that the calling system works for. Kinds: `audit` (what stands in the audit logs of a time), `consent-rates`,
 /// `register` (GDPR art. 30), `breach` (who was affected by a system between two instants, by your own ids),
-/// `rights-requests` (with their lead times; also asks for the scope `rights:manage`).
+/// `rights-requests` (with their lead times) and `erasures` (with the answers of recipients), which also ask for the scope
+/// `rights:manage`.
 #[utoipa::path(
     tag = "Reports", operation_id = "requestReport", request_body = ReportRequest,
     responses(

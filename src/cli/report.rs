@@ -42,6 +42,8 @@ pub enum ReportCommand {
     Breach(MakeArguments),
     /// Rights requests of a time with their lead times (GDPR art. 12(3))
     RightsRequests(MakeArguments),
+    /// Erasures of a time and what their recipients answered (GDPR art. 17 and 19)
+    Erasures(MakeArguments),
     /// Verifies a report with the key of the log `admin` and nothing else. Exit codes: 0 in order, 1 changed, 2 bundle or
     /// key cannot be read
     Verify(VerifyArguments),
@@ -124,6 +126,7 @@ pub fn run(command: &ReportCommand) -> Result<(), Failure> {
         ReportCommand::Register(arguments) => make(ReportKind::Register, arguments),
         ReportCommand::Breach(arguments) => make(ReportKind::Breach, arguments),
         ReportCommand::RightsRequests(arguments) => make(ReportKind::RightsRequests, arguments),
+        ReportCommand::Erasures(arguments) => make(ReportKind::Erasures, arguments),
         ReportCommand::Verify(arguments) => verify(arguments),
     }
 }

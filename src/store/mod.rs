@@ -67,7 +67,7 @@ pub use idempotency::IdempotencyRow;
 pub use identifiers::IdentifierRow;
 pub use keys::{EpochKeyRow, PersonKeyRow, TenantKeyRow};
 pub use location::DatabaseUrl;
-pub use office::RequestFacts;
+pub use office::{ErasureFacts, RequestFacts, TaskFacts};
 pub use outbox::OutboxRow;
 pub use people::{Loaded, NewPerson, PersonChange, PersonState, WrappedKey};
 pub use records::{RecordChange, SealedRecord};

@@ -30,6 +30,7 @@ use crate::rights_requests::entered;
 use crate::support::engine::TestStorage;
 use crate::support::http::{Answer, Api, client, send};
 use crate::support::log::verify_served;
+use crate::support::office::Office;
 use crate::support::program::run;
 use crate::support::service::{PUBLIC_BASE, clock, node, node_of, shipped};
 use crate::support::serving::Installation;
@@ -437,6 +438,31 @@ both_engines! {
         let mut few = call_of("crm");
         few.principal.scopes.remove(&Scope::RightsManage);
         let refused = api.service.request_report(&few, wanted(ReportKind::RightsRequests, ReportFormat::Json)).await;
+        assert_eq!(refused.unwrap_err(), Refusal::Forbidden(Forbidden::Scope));
+    }
+
+    async fn erasures_are_told_with_the_answers_of_their_recipients(engine) {
+        let office = Office::open(engine).await;
+        for number in ["1", "2", "3"] {
+            office.member(number).await;
+            office.consent(number).await;
+        }
+        assert_eq!(office.decide(crate::support::office::CRM, "1").await, "permit-consent");
+        office.propose("2", &json!({})).await;
+        let id = office.erase("1", &json!({})).await;
+        let report = json_of(&office.api.service, &call_of("crm"), wanted(ReportKind::Erasures, ReportFormat::Json)).await;
+        let summary = &report["tables"]["summary"][0];
+        assert_eq!((&summary["organisation"], &summary["proposed"]), (&json!(LINDE), &json!(2)));
+        assert_eq!((&summary["erased"], &summary["running"], &summary["longestDays"]), (&json!(1), &json!(1), &json!(0)));
+        let rows = report["tables"]["erasures"].as_array().unwrap();
+        let done = rows.iter().find(|row| row["state"] == "erased").unwrap();
+        assert_eq!((&done["recipients"], &done["acknowledged"]), (&json!(1), &json!(0)));
+        assert!(!done["erasedAt"].is_null() && !id.is_empty());
+        let tasks = report["tables"]["tasks"].as_array().unwrap();
+        assert_eq!((tasks.len(), &tasks[0]["system"], &tasks[0]["erasureId"]), (1, &json!("crm"), &done["erasureId"]));
+        let mut few = call_of("crm");
+        few.principal.scopes.remove(&Scope::RightsManage);
+        let refused = office.api.service.request_report(&few, wanted(ReportKind::Erasures, ReportFormat::Json)).await;
         assert_eq!(refused.unwrap_err(), Refusal::Forbidden(Forbidden::Scope));
     }
 

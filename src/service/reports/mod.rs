@@ -3,6 +3,7 @@
 
 mod audit;
 mod breach;
+mod erasures;
 pub mod rates;
 pub mod register;
 mod request;
@@ -41,11 +42,13 @@ pub enum ReportKind {
     Breach,
     /// Rights requests with their lead times.
     RightsRequests,
+    /// Erasures and the answers of their recipients.
+    Erasures,
 }
 
 words!(ReportKind {
     Audit => "audit", ConsentRates => "consent-rates", Register => "register", Breach => "breach",
-    RightsRequests => "rights-requests",
+    RightsRequests => "rights-requests", Erasures => "erasures",
 });
 
 /// In which form.
@@ -162,6 +165,11 @@ impl Service {
             ReportKind::RightsRequests => {
                 let (time, of) = (span(plan), of.0);
                 self.read(call, move |_, work| requests::report(work, time, &of))
+                    .await?
+            }
+            ReportKind::Erasures => {
+                let (time, of) = (span(plan), of.0);
+                self.read(call, move |_, work| erasures::report(work, time, &of))
                     .await?
             }
             ReportKind::Audit | ReportKind::Breach => self.look_into_logs(call, plan, of).await?,

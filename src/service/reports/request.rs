@@ -127,7 +127,7 @@ impl Verb for RequestReport {
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<RequestedReport, Stop> {
         if !Work::is_own(call) {
             call.require(Scope::AuditRead)?;
-            if self.kind == ReportKind::RightsRequests {
+            if matches!(self.kind, ReportKind::RightsRequests | ReportKind::Erasures) {
                 call.require(Scope::RightsManage)?;
             }
         }
