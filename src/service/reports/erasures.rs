@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::requests::time;
 use super::table::{Cell, Report, Table, text};
-use crate::audit::export::table::hex;
+use crate::domain::hex::hex;
 use crate::domain::ids::OrganisationId;
 use crate::domain::moment::Moment;
 use crate::service::work::{Stop, Work};
