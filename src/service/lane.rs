@@ -284,7 +284,7 @@ impl Runner {
             spare,
             ..
         } = self;
-        let (used, tells) = session.change("lane", |tx| -> Result<(usize, bool), StoreError> {
+        let committed = session.change("lane", |tx| -> Result<(usize, bool), StoreError> {
             catalogue::refresh(shared, tx)?;
             let mut subjects = Subjects::default();
             batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
@@ -296,9 +296,20 @@ impl Runner {
             let used = work.used_spares();
             let tells = work.finish(sequence)?;
             Ok((used, tells))
-        })?;
-        spare.drain(..used.min(spare.len()));
-        Ok(tells)
+        });
+        match committed {
+            Ok((used, tells)) => {
+                spare.drain(..used.min(spare.len()));
+                Ok(tells)
+            }
+            Err(conflict @ StoreError::Conflict { .. }) => Err(conflict),
+            Err(error) => {
+                // The database may have gone after it had committed: then these ids are people already, and whoever
+                // is registered next needs another.
+                spare.clear();
+                Err(error)
+            }
+        }
     }
 
     /// Keys of people to come are stored before the transaction that makes the people: the key store is another

@@ -221,3 +221,64 @@ fn an_unknown_withdrawal_is_resolved_by_its_key() {
         );
     });
 }
+
+/// The connection breaks after the database has committed and before it can say so. Whoever was registered by that
+/// commit is a person, and the next one to be registered must be another.
+#[test]
+fn a_commit_that_nobody_heard_of_stands_in_nobodys_way() {
+    let postgres = Postgres::private();
+    let database = postgres.database();
+    let folder = tempfile::tempdir().unwrap();
+    let installation = Installation::new(database.url(), folder.path(), 2, LIMITS);
+    let serving = installation.start();
+    actix_web::rt::System::new().block_on(async {
+        let mut client = installation.client(0, serving.address);
+        consented(&mut client).await;
+        // Commits take effect and then wait for a standby that does not exist, so they can be cut off there.
+        name_standby(&postgres, "nowhere");
+        let mut other = installation.client(1, serving.address);
+        let unheard = tokio::task::spawn_local(async move {
+            let asked = Instant::now();
+            let answer = other.post("/v1/people", &registration("2000999001")).await;
+            is_a_refusal(&answer, asked.elapsed());
+        });
+        let cluster = postgres.clone();
+        tokio::task::spawn_blocking(move || {
+            // The keys of the person come first; their commit is let through. That of the person is cut off.
+            await_and(&cluster, "pg_cancel_backend");
+            std::thread::sleep(Duration::from_millis(200));
+            await_and(&cluster, "pg_terminate_backend");
+        })
+        .await
+        .unwrap();
+        unheard.await.unwrap();
+        name_standby(&postgres, "");
+        recovers(&mut client).await;
+        let people = Rows::open(database.url()).count_of("person", "1 = 1");
+        assert_eq!(people, 2, "the commit that was cut off did not take effect");
+        for number in ["2000999002", "2000999003"] {
+            client.post("/v1/people", &registration(number)).await.expect(201);
+        }
+        client
+            .post("/v1/people", &registration("2000999001"))
+            .await
+            .expect(200);
+    });
+}
+
+fn name_standby(cluster: &Postgres, name: &str) {
+    cluster.psql(
+        "postgres",
+        &format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"),
+    );
+    cluster.psql("postgres", "SELECT pg_reload_conf()");
+}
+
+/// Waits until a commit waits for the standby, and does this to its connection.
+fn await_and(cluster: &Postgres, what: &str) {
+    let asked = Instant::now();
+    let done = format!("SELECT count({what}(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+    while cluster.psql("postgres", &done).trim() == "0" {
+        assert!(asked.elapsed() < RECOVERY, "nothing waits for the standby");
+    }
+}
