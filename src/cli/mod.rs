@@ -216,7 +216,7 @@ pub fn run() -> ExitCode {
 
 /// The faces of the service.
 fn faces() -> Vec<Face> {
-    vec![crate::api::face()]
+    vec![crate::api::face(), crate::portal::face(), crate::officer::face()]
 }
 
 /// Where checkpoints of the audit logs are kept.

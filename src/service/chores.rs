@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::access::Access;
 use super::shared::Shared;
-use super::{Service, catalogue, counting, epochs, erasures, propagate, prune, retention, signing};
+use super::{Service, catalogue, counting, epochs, erasures, propagate, prune, retention, sessions, signing};
 use crate::domain::moment::Moment;
 use crate::store::{Store, StoreError};
 
@@ -104,6 +104,13 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
         with("sweep-assertions", MINUTE, true, |shared, store, _| {
             let now = shared.world.now();
             store.change("sweep_assertions", |tx| tx.sweep_assertions(now))
+        }),
+        with("sweep-sessions", MINUTE, true, |shared, store, _| {
+            let now = shared.world.now();
+            store.change("sweep_sessions", |tx| {
+                let over = tx.sweep_sessions(now, now.plus_seconds(-sessions::IDLE_SECONDS))?;
+                Ok::<_, StoreError>(over + tx.sweep_mail(now.plus_seconds(-sessions::MAIL_KEPT))?)
+            })
         }),
         with("prune-logs", 24 * 60 * MINUTE, true, |shared, store, _| {
             let pruning = prune::prune(shared, store, false)?;

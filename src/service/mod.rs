@@ -32,6 +32,7 @@ pub mod retention;
 pub mod rights;
 pub mod search;
 pub mod sequence;
+pub mod sessions;
 pub mod shared;
 pub mod signing;
 pub mod stops;

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::people::PersonState;
 use super::schema::{
-    audit_private, consent_event, idempotency, person, person_identifier, person_record,
-    rights_request_content,
+    audit_private, consent_event, idempotency, login_link, mail, person, person_identifier, person_record,
+    rights_request_content, session,
 };
 use super::tx::Tx;
 use crate::domain::ids::{IdentifierId, PersonId};
@@ -43,7 +43,7 @@ const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 35] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 38] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -409,6 +409,39 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 35] = [
             ("since", STOPPED),
         ],
     ),
+    (
+        "session",
+        &[
+            ("hash", Delete),
+            ("kind", Delete),
+            ("person_id", Delete),
+            ("sealed", Delete),
+            ("created_at", Delete),
+            ("seen_at", Delete),
+            ("ends_at", Delete),
+        ],
+    ),
+    (
+        "login_link",
+        &[
+            ("hash", Delete),
+            ("person_id", Delete),
+            ("sealed", Delete),
+            ("created_at", Delete),
+            ("ends_at", Delete),
+        ],
+    ),
+    (
+        "mail",
+        &[
+            ("id", Delete),
+            ("person_id", Delete),
+            ("sealed", Delete),
+            ("attempts", Delete),
+            ("created_at", Delete),
+            ("due_at", Delete),
+        ],
+    ),
     ("keystore.meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "keystore.tenant_key",
@@ -502,6 +535,10 @@ impl Tx<'_> {
         let id = id.as_bytes().as_slice();
         let keep: Vec<&[u8]> = keep.iter().map(|id| id.as_bytes().as_slice()).collect();
         self.run(|connection| {
+            // Nobody who is erased is signed in, or still gets mail.
+            diesel::delete(session::table.filter(session::person_id.eq(id))).execute(connection)?;
+            diesel::delete(login_link::table.filter(login_link::person_id.eq(id))).execute(connection)?;
+            diesel::delete(mail::table.filter(mail::person_id.eq(id))).execute(connection)?;
             Ok(Erased {
                 records: diesel::delete(person_record::table.filter(person_record::person_id.eq(id)))
                     .execute(connection)?,

@@ -38,7 +38,7 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 40] = [
+pub const CONSTRAINTS: [(&str, &str); 43] = [
     ("meta_pkey", "meta.key"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
@@ -113,6 +113,9 @@ pub const CONSTRAINTS: [(&str, &str); 40] = [
         "statistic_pkey",
         "statistic.organisation, statistic.purpose, statistic.day, statistic.measure",
     ),
+    ("session_pkey", "session.hash"),
+    ("login_link_pkey", "login_link.hash"),
+    ("mail_pkey", "mail.id"),
     ("erasure_pkey", "erasure.id"),
     (
         "erasure_entry_pkey",

@@ -373,6 +373,39 @@ diesel::table! {
 }
 
 diesel::table! {
+    session (hash) {
+        hash -> Binary,
+        kind -> Text,
+        person_id -> Nullable<Binary>,
+        sealed -> Text,
+        created_at -> BigInt,
+        seen_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    login_link (hash) {
+        hash -> Binary,
+        person_id -> Binary,
+        sealed -> Text,
+        created_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mail (id) {
+        id -> Binary,
+        person_id -> Nullable<Binary>,
+        sealed -> Text,
+        attempts -> BigInt,
+        created_at -> BigInt,
+        due_at -> BigInt,
+    }
+}
+
+diesel::table! {
     #[sql_name = "meta"]
     keystore.keystore_meta (key) {
         key -> Text,

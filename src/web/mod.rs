@@ -20,6 +20,7 @@ pub mod propagation;
 pub mod query;
 pub mod report;
 pub mod server;
+pub mod session;
 pub mod site;
 pub mod trace;
 pub mod transactions;

@@ -8,12 +8,17 @@ use crate::support::source::root;
 fn the_committed_document_is_the_described_one() {
     let path = root().join("openapi/v1.json");
     let fresh = akkoord::api::openapi::text();
-    if std::env::var_os("BLESS").is_some() {
+    // As values: a package of the tests keeps members of examples in another order than the program does.
+    let same = || {
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        let value = |text: &str| serde_json::from_str::<Value>(text).ok();
+        value(&committed) == value(fresh)
+    };
+    if std::env::var_os("BLESS").is_some() && !same() {
         std::fs::write(&path, fresh).unwrap();
     }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        committed == fresh,
+        same(),
         "openapi/v1.json is stale: run this test with BLESS=1 and read the difference"
     );
 }

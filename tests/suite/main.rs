@@ -121,6 +121,8 @@ mod sequence_service;
 #[cfg(test)]
 mod sequence_years;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod signing_keys;
 #[cfg(test)]
 mod store_open;

@@ -112,7 +112,16 @@ impl Node {
             workers: 2,
             ..ServerOptions::at(SocketAddr::from(([127, 0, 0, 1], 0)))
         };
-        let server = akkoord::web::server::start(&options, &service, &[akkoord::api::face()]).unwrap();
+        let server = akkoord::web::server::start(
+            &options,
+            &service,
+            &[
+                akkoord::api::face(),
+                akkoord::portal::face(),
+                akkoord::officer::face(),
+            ],
+        )
+        .unwrap();
         Node {
             address: server.addr,
             service,

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod http;
 pub mod log;
 pub mod office;
+pub mod people;
 pub mod postgres;
 pub mod program;
 pub mod receiver;

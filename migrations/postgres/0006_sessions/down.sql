@@ -1,0 +1,3 @@
+DROP TABLE mail;
+DROP TABLE login_link;
+DROP TABLE session;
