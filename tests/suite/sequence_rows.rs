@@ -258,6 +258,32 @@ both_engines! {
         exactly_once(&house, &all);
     }
 
+    fn a_command_that_has_ended_does_not_keep_the_lead(engine) {
+        let house = house(engine);
+        let pace = Pace {
+            patience: std::time::Duration::from_millis(100),
+            ..Pace::default()
+        };
+        let mut node = Sequencer::new(SequencerOptions {
+            pace,
+            ..house.options("node")
+        });
+        assert!(node.pass().unwrap().leading);
+        house.write(&[batch("n1", 1, 10)]);
+        let mut command = house.impatient("command");
+        assert!(command.pass().unwrap().leading);
+        house.write(&[batch("n1", 2, 10)]);
+        assert!(!node.pass().unwrap().leading, "the command leads");
+        command.pass().unwrap();
+        drop(command);
+        // Nothing is written any more. On PostgreSQL the lock is free; a SQLite file is watched for a while.
+        let began = std::time::Instant::now();
+        while !node.pass().unwrap().leading {
+            assert!(began.elapsed() < std::time::Duration::from_secs(20), "nobody leads");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     fn a_leader_paused_between_signing_and_publishing_does_not_publish(engine) {
         /// Another node takes over and goes ahead while this one keeps its checkpoint.
         #[derive(Debug)]

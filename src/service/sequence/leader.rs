@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::SequenceError;
 use crate::store::{HeadRow, Session, Store};
 
+/// How many times the patience a superseded process looks on where there is no work and no lock.
+const IDLE: u32 = 6;
+
 /// What this node knows about its own leadership.
 pub(super) struct Leadership {
     name: String,
@@ -15,7 +18,8 @@ pub(super) struct Leadership {
     epochs: Option<BTreeMap<u64, u64>>,
     /// Another took over from us once.
     superseded: bool,
-    watched: Option<(Instant, Heads)>,
+    /// Since when the heads were as they are, with or without work.
+    watched: Option<(Instant, bool, Heads)>,
 }
 
 /// The head of each origin: its id, its size and its epoch.
@@ -53,8 +57,8 @@ impl Leadership {
         }
         // PostgreSQL's lock goes with the connection of a leader that died, and stays with one that hangs. A SQLite file
         // has no such lock: there, a process that was superseded looks on.
-        let stalled = self.stalled(heads, waiting);
         let postgres = store.is_postgres();
+        let stalled = self.stalled(heads, waiting, postgres);
         if !postgres && self.superseded && !stalled {
             return Ok(false);
         }
@@ -88,21 +92,30 @@ impl Leadership {
         *session = store.session();
     }
 
-    /// Whether there has been work for so long, and no head moved nor changed its leader.
-    fn stalled(&mut self, heads: &[HeadRow], waiting: bool) -> bool {
-        if !waiting {
+    /// Whether for so long no head moved nor changed its leader although there was work; or, where no lock tells whether
+    /// the leader still lives, for much longer without work. A command that has ended leaves such a head behind, and what
+    /// one process does for all would rest until something is written.
+    fn stalled(&mut self, heads: &[HeadRow], waiting: bool, locks: bool) -> bool {
+        if !waiting && locks {
             self.watched = None;
             return false;
         }
+        let patience = if waiting {
+            self.patience
+        } else {
+            self.patience * IDLE
+        };
         let seen: Vec<_> = heads
             .iter()
             .map(|head| (head.log_id, head.size, head.leader_epoch))
             .collect();
         match &self.watched {
-            Some((since, before)) if *before == seen => since.elapsed() >= self.patience,
+            Some((since, worked, before)) if *worked == waiting && *before == seen => {
+                since.elapsed() >= patience
+            }
             _ => {
-                self.watched = Some((Instant::now(), seen));
-                self.patience.is_zero()
+                self.watched = Some((Instant::now(), waiting, seen));
+                patience.is_zero()
             }
         }
     }
