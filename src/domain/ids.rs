@@ -191,6 +191,10 @@ random_id!(
     ErasureId
 );
 random_id!(
+    /// A proposed change of the policies.
+    ProposalId
+);
+random_id!(
     /// What one system must do about an erasure (GDPR art. 19).
     ErasureTaskId
 );

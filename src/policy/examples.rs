@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use chrono::{Months, NaiveDate};
+use serde::Deserialize;
 
 use super::catalogue::{Catalogue, PurposeEntry};
-use super::document::{Example, MembershipEntry, State, Then, When};
+use super::document::{Ask, Example, MembershipEntry, State, Then, When};
 use super::evaluate::{Subject, evaluate};
 use super::finding::{Finding, Report};
 use super::load::Documents;
 use crate::domain::age;
 use crate::domain::consent::{Consent, ConsentStatus, IndicationMethod, Party};
 use crate::domain::decision::{Question, Verdict};
-use crate::domain::ids::{DataSourceId, EventId, OrganisationId, PersonId};
+use crate::domain::ids::{DataSourceId, EventId, OrganisationId, PersonId, PurposeId};
 use crate::domain::moment::{Moment, Period};
 use crate::domain::person::{
     Enrichment, GuardianLink, GuardianVerification, Membership, MembershipKind, PersonRecord, Standing,
@@ -116,6 +117,30 @@ fn listed<T: std::fmt::Display>(items: &BTreeSet<T>) -> String {
     }
 }
 
+/// A person and a question as an officer describes them, in the words of the examples: `when` and `ask`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imagined {
+    purpose: PurposeId,
+    #[serde(default)]
+    when: When,
+    ask: Ask,
+}
+
+impl Imagined {
+    /// The answer of `catalogue`, about a person who chose under `chosen`; none where either does not know the purpose.
+    pub fn answer(&self, chosen: &Catalogue, catalogue: &Catalogue, now: Moment) -> Option<Verdict> {
+        catalogue.purposes.get(&self.purpose)?;
+        let entry = chosen
+            .purposes
+            .get(&self.purpose)
+            .or_else(|| catalogue.purposes.get(&self.purpose))?;
+        let home = chosen.organisations.keys().next()?;
+        let case = Case::described(&self.when, &self.ask, entry, chosen, home, now);
+        Some(case.verdict(catalogue, now))
+    }
+}
+
 /// An example as a person and a question.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -134,7 +159,17 @@ impl Case {
         home: &OrganisationId,
         now: Moment,
     ) -> Self {
-        let (when, ask) = (&example.when, &example.ask);
+        Self::described(&example.when, &example.ask, entry, catalogue, home, now)
+    }
+
+    fn described(
+        when: &When,
+        ask: &Ask,
+        entry: &PurposeEntry,
+        catalogue: &Catalogue,
+        home: &OrganisationId,
+        now: Moment,
+    ) -> Self {
         let organisation = ask.organisation.clone().unwrap_or_else(|| home.clone());
         let person = Person {
             when,

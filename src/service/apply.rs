@@ -8,11 +8,12 @@ use super::call::Call;
 use super::catalogue::{numbered, refresh};
 use super::keys::KeyringError;
 use super::lane::Verb;
-use super::refusal::Refusal;
+use super::refusal::{Conflict, Refusal};
 use super::shared::Shared;
 use super::work::{Stop, Subjects, Work};
 use crate::audit::leaf::{EntryId, Leaf, Word};
 use crate::crypto::sha256;
+use crate::domain::ids::ProposalId;
 use crate::policy::finding::Finding;
 use crate::policy::load::{Checked, CompileOptions, Files, inspect};
 use crate::policy::meaning::VersionHistory;
@@ -89,7 +90,21 @@ impl Service {
         plan: &Plan,
         approved_by: &str,
     ) -> Result<String, PlanMistake> {
-        let approver = name(approved_by)?;
+        let approved = Approved {
+            by: approved_by,
+            proposal: None,
+        };
+        self.bring_into_force(call, plan, approved).await
+    }
+
+    /// The same for a plan that may stand in a proposal, which then ends with it.
+    pub(super) async fn bring_into_force(
+        &self,
+        call: &Call,
+        plan: &Plan,
+        approved: Approved<'_>,
+    ) -> Result<String, PlanMistake> {
+        let approver = name(approved.by)?;
         let proposer = name(plan.proposed_by.as_deref().unwrap_or_default())?;
         if proposer.to_lowercase() == approver.to_lowercase() {
             return Err(PlanMistake::SamePerson(proposer));
@@ -118,6 +133,7 @@ impl Service {
             files_sha256: plan.files_sha256.clone(),
             proposer,
             approver,
+            proposal: approved.proposal,
         };
         let version = verb.version.clone();
         let lane = self.0.changes.as_ref().unwrap_or(&self.0.checks);
@@ -132,7 +148,7 @@ impl Service {
     }
 
     /// The catalogue in force with its number and its files.
-    fn running(&self) -> Result<(u64, Checked), PlanMistake> {
+    pub(super) fn running(&self) -> Result<(u64, Checked), PlanMistake> {
         let row = self.store().read("plan_catalogue", |tx| tx.latest_catalogue())?;
         let row = row.ok_or(PlanMistake::Running)?;
         let files: Files = serde_json::from_str(&row.content).map_err(|_| PlanMistake::Running)?;
@@ -148,7 +164,7 @@ impl Service {
 }
 
 /// Files that may come into force: those with no mistake of any sort, and examples that pass.
-fn checked(files: &Files) -> Result<Checked, PlanMistake> {
+pub(super) fn checked(files: &Files) -> Result<Checked, PlanMistake> {
     let inspection = inspect(files, None, &sha256);
     let clean = inspection.is_clean();
     match inspection.checked {
@@ -181,6 +197,13 @@ struct ApplyCatalogue {
     files_sha256: String,
     proposer: String,
     approver: String,
+    proposal: Option<(ProposalId, u64)>,
+}
+
+/// Who approves, and which proposal at which revision.
+pub(super) struct Approved<'a> {
+    pub(super) by: &'a str,
+    pub(super) proposal: Option<(ProposalId, u64)>,
 }
 
 impl Verb for ApplyCatalogue {
@@ -193,6 +216,17 @@ impl Verb for ApplyCatalogue {
             return Ok(false);
         }
         let now = work.now;
+        if let Some((id, revision)) = self.proposal {
+            let mut row = work.tx().proposal(id)?.ok_or(Refusal::NotFound)?;
+            if row.revision != revision || row.state != "proposed" {
+                return Err(Refusal::Conflict(Conflict::Revision).into());
+            }
+            row.state = "applied".to_owned();
+            row.ended_by = Some(self.approver.clone());
+            row.ended_at = Some(now);
+            row.applied = Some(self.version.clone());
+            work.tx().update_proposal(&row)?;
+        }
         work.tx().insert_catalogue_version(&CatalogueRow {
             sequence: self.sequence,
             version: self.version.clone(),
@@ -213,11 +247,14 @@ impl Verb for ApplyCatalogue {
         );
         leaf.outcome = Some("ok".into());
         // Who proposed and who approved stands in the database: a line of the log names nobody.
+        let proposal = self.proposal.map(|(id, _)| id.to_string());
         leaf.extra = [
-            ("applied", self.version.as_str()),
-            ("filesSha256", self.files_sha256.as_str()),
+            ("applied", Some(self.version.as_str())),
+            ("filesSha256", Some(self.files_sha256.as_str())),
+            ("proposal", proposal.as_deref()),
         ]
         .into_iter()
+        .filter_map(|(name, fact)| Some((name, fact?)))
         .map(|(name, fact)| (Word::from(name), fact.into()))
         .collect();
         work.stage_admin_leaf(&leaf);

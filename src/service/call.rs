@@ -1,11 +1,13 @@
 //! Who calls, and why that is known: built only by authentication.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::domain::ids::SystemId;
+use crate::domain::ids::{OrganisationId, SystemId};
 use crate::domain::personal::Personal;
 use crate::domain::preference::Language;
 use crate::domain::purpose::words;
+use crate::policy::catalogue::Catalogue;
 
 /// What a client may do; the scopes of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +72,8 @@ pub struct Call {
     pub language: Language,
     /// The `Idempotency-Key`, hashed, with the hash of the request it came with.
     pub idempotency: Option<Idempotency>,
+    /// Only these libraries, of those that the system works for: staff of one library act through a system of all.
+    pub within: Option<Arc<BTreeSet<OrganisationId>>>,
 }
 
 /// A request that must have its effect once.
@@ -99,6 +103,30 @@ impl Call {
             trace: None,
             language,
             idempotency: None,
+            within: None,
         }
+    }
+
+    /// The same for some libraries only.
+    #[must_use]
+    pub fn within(self, libraries: BTreeSet<OrganisationId>) -> Self {
+        Self {
+            within: Some(Arc::new(libraries)),
+            ..self
+        }
+    }
+
+    /// Whether it may be about a library: its system works for it, and so does who acts.
+    pub(crate) fn serves(&self, catalogue: &Catalogue, organisation: &OrganisationId) -> bool {
+        let system = catalogue.systems.get(&self.principal.system);
+        let within = self.within.as_ref();
+        system.is_some_and(|system| system.serves(organisation))
+            && within.is_none_or(|libraries| libraries.contains(organisation))
+    }
+
+    /// Whether it may be about every library, and about what is of none.
+    pub(crate) fn serves_all(&self, catalogue: &Catalogue) -> bool {
+        let system = catalogue.systems.get(&self.principal.system);
+        self.within.is_none() && system.is_some_and(|system| system.organisations.is_none())
     }
 }

@@ -108,7 +108,7 @@ fn as_of(
 
 /// What was known of somebody. Records that were merged since were two records then; what either said counts, and the
 /// stricter word wins, as it does since the merge.
-fn record_as_of(work: &mut Work<'_, '_>, id: PersonId, at: Moment) -> Result<PersonRecord, Stop> {
+pub(crate) fn record_as_of(work: &mut Work<'_, '_>, id: PersonId, at: Moment) -> Result<PersonRecord, Stop> {
     let shared = work.shared;
     let mut people = work.tx().merged_into(id)?;
     people.insert(0, id);

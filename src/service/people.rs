@@ -230,9 +230,11 @@ impl LookUpPerson {
         let person = work
             .find_identifier(&self.scheme, &self.value)?
             .ok_or(Refusal::NotFound)?;
+        let policies = std::sync::Arc::clone(&work.policies);
         let person = work.person(person)?.ok_or(Refusal::NotFound)?;
         let mut libraries = person.record.standings.keys().filter(|library| {
-            system.serves(library) && self.organisation.as_ref().is_none_or(|wanted| wanted == *library)
+            call.serves(&policies.current, library)
+                && self.organisation.as_ref().is_none_or(|wanted| wanted == *library)
         });
         let library = libraries.next().ok_or(Refusal::NotFound)?.clone();
         if libraries.next().is_some() {

@@ -255,13 +255,10 @@ fn batch_of(leaf: &Leaf<'_>) -> Option<EntryId> {
 
 /// A reader sees the entries of the libraries it works for, and those of no library if it works for all (R50).
 pub(crate) fn may_see(call: &Call, catalogue: &Catalogue, leaf: &Leaf<'_>) -> bool {
-    let Some(system) = catalogue.systems.get(&call.principal.system) else {
-        return false;
-    };
     match leaf.organisation.as_ref().map(|word| word.as_str().parse()) {
-        Some(Ok(organisation)) => system.serves(&organisation),
+        Some(Ok(organisation)) => call.serves(catalogue, &organisation),
         Some(Err(_)) => false,
-        None => system.organisations.is_none(),
+        None => call.serves_all(catalogue),
     }
 }
 

@@ -183,8 +183,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
         call: &Call,
         organisation: &OrganisationId,
     ) -> Result<(), Refusal> {
-        let system = self.catalogue().systems.get(&call.principal.system);
-        let served = system.is_some_and(|system| system.serves(organisation));
+        let served = call.serves(self.catalogue(), organisation);
         if served && self.catalogue().organisations.contains_key(organisation) {
             Ok(())
         } else {

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::audit_rows::{StoredBatch, batch_columns, with_place};
+use super::audit_rows::{PrivateEntry, StoredBatch, batch_columns, with_place};
 use super::bulk::BulkRow;
 use super::columns::{Number, int};
 use super::error::StoreError;
@@ -89,6 +89,34 @@ impl Tx<'_> {
             .into_iter()
             .map(|(off, person)| (off.into(), person))
             .collect())
+    }
+
+    /// The private parts of the leaves of a batch.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn private_of_batch(
+        &mut self,
+        log: &str,
+        node: &str,
+        node_seq: u64,
+    ) -> Result<Vec<PrivateEntry>, StoreError> {
+        self.run(|connection| {
+            audit_private::table
+                .filter(audit_private::log.eq(log))
+                .filter(audit_private::node.eq(node))
+                .filter(audit_private::node_seq.eq(int(node_seq)))
+                .select((
+                    audit_private::log,
+                    audit_private::node,
+                    audit_private::node_seq,
+                    audit_private::off,
+                    audit_private::person_id,
+                    audit_private::key_version,
+                    audit_private::sealed,
+                ))
+                .load(connection)
+        })
     }
 
     /// The packed entries of the leaves of a batch.

@@ -4,7 +4,9 @@ use diesel::backend::Backend;
 use diesel::deserialize::{FromSql, Queryable, Result};
 use diesel::sql_types::{BigInt, Binary, SingleValue};
 
-use crate::domain::ids::{ErasureId, ErasureTaskId, EventId, IdentifierId, PersonId, RightsRequestId};
+use crate::domain::ids::{
+    ErasureId, ErasureTaskId, EventId, IdentifierId, PersonId, ProposalId, RightsRequestId,
+};
 use crate::domain::moment::Moment;
 
 /// What a column holds that no row of ours should hold.
@@ -46,7 +48,8 @@ identity!(
     IdentifierId,
     RightsRequestId,
     ErasureId,
-    ErasureTaskId
+    ErasureTaskId,
+    ProposalId
 );
 
 impl<DB: Backend> FromSql<BigInt, DB> for Moment

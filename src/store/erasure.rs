@@ -39,11 +39,13 @@ const PROOF: OnErasure = Keep("GDPR art. 5(2): the leaf names nobody once the pe
 const ANSWERED: OnErasure = Keep(
     "GDPR art. 5(2) and 12(3): that a request was answered, when and by whom; a random id, and nothing it said",
 );
+const ANSWERS_FOR: OnErasure =
+    Keep("GDPR art. 5(2): which officer answers for the policy; no data of a member");
 const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 38] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 39] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -186,14 +188,8 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 38] = [
             ("sequence", Nobody),
             ("version", Nobody),
             ("content", Nobody),
-            (
-                "proposed_by",
-                Keep("GDPR art. 5(2): which officer answers for the policy; no data of a member"),
-            ),
-            (
-                "approved_by",
-                Keep("GDPR art. 5(2): which officer answers for the policy; no data of a member"),
-            ),
+            ("proposed_by", ANSWERS_FOR),
+            ("approved_by", ANSWERS_FOR),
             ("applied_at", Nobody),
         ],
     ),
@@ -381,6 +377,28 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 38] = [
             ("entry_id", CERTIFIED),
             ("log", Nobody),
             ("kind", Nobody),
+        ],
+    ),
+    (
+        "policy_proposal",
+        &[
+            ("id", Nobody),
+            ("title", Nobody),
+            ("reason", Nobody),
+            ("files", Nobody),
+            ("files_sha256", Nobody),
+            ("base", Nobody),
+            ("plan", Nobody),
+            ("state", Nobody),
+            ("revision", Nobody),
+            ("proposed_by", ANSWERS_FOR),
+            ("proposer", ANSWERS_FOR),
+            ("ended_by", ANSWERS_FOR),
+            ("ended_why", Nobody),
+            ("applied", Nobody),
+            ("created_at", Nobody),
+            ("proposed_at", Nobody),
+            ("ended_at", Nobody),
         ],
     ),
     (

@@ -38,8 +38,9 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 43] = [
+pub const CONSTRAINTS: [(&str, &str); 44] = [
     ("meta_pkey", "meta.key"),
+    ("policy_proposal_pkey", "policy_proposal.id"),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
     (

@@ -364,6 +364,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    policy_proposal (id) {
+        id -> Binary,
+        title -> Text,
+        reason -> Text,
+        files -> Text,
+        files_sha256 -> Text,
+        base -> Text,
+        plan -> Nullable<Text>,
+        state -> Text,
+        revision -> BigInt,
+        proposed_by -> Text,
+        proposer -> Text,
+        ended_by -> Nullable<Text>,
+        ended_why -> Nullable<Text>,
+        applied -> Nullable<Text>,
+        created_at -> BigInt,
+        proposed_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     suppression (hash, organisation, purpose) {
         hash -> Binary,
         organisation -> Text,

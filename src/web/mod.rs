@@ -15,6 +15,7 @@ pub mod language;
 pub mod limit;
 pub mod metrics;
 pub mod pdf;
+pub mod plot;
 pub mod problem;
 pub mod propagation;
 pub mod query;

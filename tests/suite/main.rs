@@ -55,6 +55,8 @@ mod cli_serve;
 #[cfg(test)]
 mod cli_telemetry;
 #[cfg(test)]
+mod console_figures;
+#[cfg(test)]
 mod decision_matrix;
 #[cfg(test)]
 mod demo;
@@ -98,6 +100,8 @@ mod propagation_killed;
 mod propagation_stops;
 #[cfg(test)]
 mod propagation_webhooks;
+#[cfg(test)]
+mod proposals;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]

@@ -225,8 +225,7 @@ fn people(row: &ErasureRow) -> Vec<PersonId> {
 
 /// Only who works for all libraries of an erasure sees it: it would else tell one library of another (R50).
 fn may_see(call: &Call, catalogue: &Catalogue, row: &ErasureRow) -> bool {
-    let system = catalogue.systems.get(&call.principal.system);
-    system.is_some_and(|system| organisations(&row.organisations).all(|library| system.serves(&library)))
+    organisations(&row.organisations).all(|library| call.serves(catalogue, &library))
 }
 
 /// The service itself, as who acts.

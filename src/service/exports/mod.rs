@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-pub(super) use self::reason::{opening as reason_of, put as put_reason};
+pub(super) use self::reason::{opening as reason_of, put as put_reason, put_sealed};
 pub use self::request::{ExportPlan, LONGEST_REASON, RequestExport, RequestedExport};
 use super::Service;
 use super::call::{Call, Scope};

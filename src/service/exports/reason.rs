@@ -16,7 +16,16 @@ const SEALED: &str = "sealed";
 
 /// Puts a reason into the line of an entry.
 pub(in crate::service) fn put(work: &mut Work<'_, '_>, leaf: &mut Leaf<'_>, reason: &str) -> Option<()> {
-    let private = serde_json::json!({ "reason": reason }).to_string();
+    put_sealed(work, leaf, &serde_json::json!({ "reason": reason }))
+}
+
+/// Puts facts that no public line may hold into the line of an entry of administration.
+pub(in crate::service) fn put_sealed(
+    work: &mut Work<'_, '_>,
+    leaf: &mut Leaf<'_>,
+    facts: &serde_json::Value,
+) -> Option<()> {
+    let private = facts.to_string();
     let salt: [u8; 32] = work.random();
     let nonce = work.random();
     let sealed = [salt.as_slice(), private.as_bytes()].concat();
@@ -26,11 +35,8 @@ pub(in crate::service) fn put(work: &mut Work<'_, '_>, leaf: &mut Leaf<'_>, reas
     Some(())
 }
 
-/// The opening of the entry at `index`, if it tells of an export or a report and its reason is the one it commits to.
+/// The opening of the entry at `index`, if something is sealed in its line and is what the line commits to.
 pub(in crate::service) fn opening(keys: &Keyring, index: u64, leaf: &Leaf<'_>) -> Option<Opening> {
-    if ![KIND, crate::service::reports::KIND].contains(&leaf.kind.as_str()) {
-        return None;
-    }
     let id: EntryId = leaf.id;
     let sealed = leaf.extra.get(&Word::from(SEALED))?;
     let opened = SecretBytes::new(keys.open_token(AUDIT_REASON, sealed)?);

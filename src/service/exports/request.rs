@@ -142,7 +142,9 @@ impl Verb for RequestExport {
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<RequestedExport, Stop> {
         if !Work::is_own(call) {
             call.require(Scope::AuditRead)?;
-            if !works_for_all(call, work) {
+            // A log holds the entries of every library, and lines cannot be left out of it: whoever exports one works for
+            // all.
+            if !call.serves_all(work.catalogue()) {
                 return Err(Refusal::Forbidden(Forbidden::Organisation).into());
             }
         }
@@ -237,10 +239,4 @@ impl RequestExport {
         reason::put(work, &mut leaf, self.reason.reveal()).ok_or(Refusal::Unavailable)?;
         Ok(work.stage_admin_leaf(&leaf))
     }
-}
-
-/// A log holds the entries of every library, and lines cannot be left out of it: whoever exports one works for all.
-fn works_for_all(call: &Call, work: &Work<'_, '_>) -> bool {
-    let system = work.catalogue().systems.get(&call.principal.system);
-    system.is_some_and(|system| system.organisations.is_none())
 }

@@ -12,9 +12,8 @@ pub mod table;
 
 use std::collections::BTreeMap;
 
-pub use self::rates::{AskStatistics, Month, Statistics};
+pub use self::rates::{AskStatistics, MEASURES, Month, Shown, Statistics};
 pub use self::register::{ProcessingRecord, RegisterView};
-pub(in crate::service) use self::request::KIND;
 pub use self::request::{ReportPlan, RequestReport, RequestedReport};
 pub use self::table::{Report, Table};
 use super::Service;
@@ -85,8 +84,7 @@ fn organisations(
         }
         return Ok(vec![asked.clone()]);
     }
-    let system = catalogue.systems.get(&call.principal.system);
-    let served = |id: &&OrganisationId| Work::is_own(call) || system.is_some_and(|system| system.serves(id));
+    let served = |id: &&OrganisationId| Work::is_own(call) || call.serves(catalogue, id);
     Ok(catalogue.organisations.keys().filter(served).cloned().collect())
 }
 
@@ -273,8 +271,7 @@ impl Service {
 
 /// Whoever works for all libraries also sees what is about none.
 fn sees_everything(call: &Call, work: &Work<'_, '_>) -> bool {
-    let system = work.catalogue().systems.get(&call.principal.system);
-    Work::is_own(call) || system.is_some_and(|system| system.organisations.is_none())
+    Work::is_own(call) || call.serves_all(work.catalogue())
 }
 
 /// The time a report looks at; without ends, all of it.

@@ -111,7 +111,7 @@ impl Month {
     }
 
     /// Its first day, since 1970.
-    fn first_day(self) -> i64 {
+    pub fn first_day(self) -> i64 {
         NaiveDate::from_ymd_opt(self.year, self.month, 1).map_or(0, |day| {
             day.signed_duration_since(NaiveDate::default()).num_days()
         })
@@ -139,7 +139,8 @@ pub enum Shown {
 }
 
 impl Shown {
-    const fn of(count: u64) -> Self {
+    /// As a count is shown.
+    pub const fn of(count: u64) -> Self {
         if count < SMALL {
             Self::Few
         } else {
@@ -147,7 +148,17 @@ impl Shown {
         }
     }
 
-    const fn exact(self) -> Option<u64> {
+    /// To tens: of a time that overlaps months, so that a month less its other parts says nothing about few.
+    pub const fn rounded(count: u64) -> Self {
+        if count < SMALL {
+            Self::Few
+        } else {
+            Self::Exact((count + 5) / 10 * 10)
+        }
+    }
+
+    /// The figure, where it is shown.
+    pub const fn exact(self) -> Option<u64> {
         match self {
             Self::Exact(count) => Some(count),
             Self::Few => None,

@@ -25,7 +25,7 @@ const TICKET: &str = "report";
 /// How long a ticket is good, in seconds.
 const GOOD_FOR: i64 = 3_600;
 /// What the entry in the log `admin` is called.
-pub(in crate::service) const KIND: &str = "report.requested";
+const KIND: &str = "report.requested";
 
 /// What is wanted.
 #[derive(Debug, Clone)]

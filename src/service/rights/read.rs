@@ -54,9 +54,15 @@ impl ListRequests {
                 Some(vec![organisation.to_string()])
             }
             None => {
-                let system = work.catalogue().systems.get(&call.principal.system);
-                let served = system.ok_or(Refusal::NotFound)?.organisations.as_ref();
-                served.map(|set| set.iter().map(ToString::to_string).collect())
+                let catalogue = work.catalogue();
+                if !catalogue.systems.contains_key(&call.principal.system) {
+                    return Err(Refusal::NotFound.into());
+                }
+                let served = catalogue
+                    .organisations
+                    .keys()
+                    .filter(|id| call.serves(catalogue, id));
+                (!call.serves_all(catalogue)).then(|| served.map(ToString::to_string).collect())
             }
         };
         let overdue = self.overdue.then_some(work.now);

@@ -349,6 +349,15 @@ impl Work<'_, '_> {
         leaf.organisation = Some((&event.organisation).into());
         leaf.purpose = event.change.purpose().map(Into::into);
         leaf.outcome = Some("ok".into());
+        // How somebody let us know says nothing about who: figures by channel are counted from the public lines.
+        let method = match &event.change {
+            Change::Consent(act) => Some(act.method),
+            Change::Objected { method, .. } => Some(*method),
+            _ => None,
+        };
+        if let Some(method) = method {
+            leaf.extra.insert("method".into(), method.as_str().into());
+        }
         #[derive(serde::Serialize)]
         struct Private<'a> {
             event: &'a Event,
