@@ -50,6 +50,7 @@ impl fmt::Display for Word<'_> {
 /// A text in the source; it must keep to the alphabet of [`Word::parse`], or the leaf will not parse.
 impl From<&'static str> for Word<'_> {
     fn from(text: &'static str) -> Self {
+        debug_assert!(Self::parse(text).is_ok(), "`{text}` in the source is no word");
         Self(Cow::Borrowed(text))
     }
 }

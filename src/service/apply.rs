@@ -250,7 +250,7 @@ impl Verb for ApplyCatalogue {
         let proposal = self.proposal.map(|(id, _)| id.to_string());
         leaf.extra = [
             ("applied", Some(self.version.as_str())),
-            ("filesSha256", Some(self.files_sha256.as_str())),
+            ("files-sha256", Some(self.files_sha256.as_str())),
             ("proposal", proposal.as_deref()),
         ]
         .into_iter()

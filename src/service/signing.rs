@@ -214,7 +214,7 @@ impl Verb for RotateSigning {
         );
         leaf.outcome = Some("ok".into());
         let (kid, at) = (public.thumbprint(), from.rfc3339());
-        leaf.extra = [("keyId", kid.as_str()), ("from", at.as_str())]
+        leaf.extra = [("key-id", kid.as_str()), ("from", at.as_str())]
             .into_iter()
             .map(|(name, fact)| (Word::from(name), fact.into()))
             .collect();

@@ -281,7 +281,7 @@ fn record(
     let facts = [
         ("proposal", row.id.to_string()),
         ("base", row.base.clone()),
-        ("filesSha256", row.files_sha256.clone()),
+        ("files-sha256", row.files_sha256.clone()),
     ];
     leaf.extra = facts
         .into_iter()
