@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::audit_verify::verifier_key;
 use super::client::{PlaceArguments, with_service};
 use super::{Failure, say};
-use crate::api::erasure_certificate::{KIND, signed_text};
 use crate::audit::leaf::Leaf;
 use crate::audit::tlog_proof::LogProof;
 use crate::crypto::note::{VerifierKey, verify_note};
 use crate::domain::moment::Moment;
+use crate::web::erasure_certificate::{KIND, signed_text};
 
 /// The largest certificate: some hundreds of systems with a proof each.
 const LARGEST: u64 = 16 << 20;

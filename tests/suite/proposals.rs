@@ -84,7 +84,10 @@ pub async fn say(service: &Service, number: u32, status: ConsentStatus, method: 
         language: Some(Language::Nl),
         method,
         actor: ActorRef::plain(ActorKind::Oneself),
-        evidence: Some(Personal::new(serde_json::Map::from_iter([("formNumber".to_owned(), "F-1".into())]))),
+        evidence: Some(Personal::new(serde_json::Map::from_iter([(
+            "formNumber".to_owned(),
+            "F-1".into(),
+        )]))),
         occurred_at: None,
     };
     service.record_consent(&crm(), verb).await.unwrap();

@@ -1,7 +1,6 @@
 //! Rights requests: entered by systems, handled by officers, answered with letters and packages.
 
 mod asked;
-mod letters;
 mod package;
 mod shown;
 
@@ -13,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use self::asked::{RightsRequestChange, RightsRequestEntry};
-use self::letters::{LetterKind, letter_of};
 use self::shown::RightsRequestDocument;
+use super::page::{Page, escape};
 use super::reading::{Reading, optional};
 use super::wire::done;
 use crate::domain::ids::RightsRequestId;
@@ -26,6 +25,7 @@ use crate::service::rights::ListRequests;
 use crate::web::accept::best_of;
 use crate::web::asked::Asked;
 use crate::web::auth::Caller;
+use crate::web::letters::{Letter, LetterKind, letter_of};
 use crate::web::pdf::PDF;
 use crate::web::problem::{Kind, Problem};
 use crate::web::query::{self, Query};
@@ -274,7 +274,7 @@ pub async fn letter(
         .unwrap_or(call.language);
     let letter = letter_of(&of, kind, language, &service.catalogue())?;
     Ok(match form {
-        Form::Html => super::page::respond(200, &letter.page(), language),
+        Form::Html => super::page::respond(200, &page_of(&letter), language),
         Form::Text => HttpResponse::Ok()
             .content_type("text/plain; charset=utf-8")
             .insert_header((CONTENT_LANGUAGE, language.as_str()))
@@ -284,6 +284,27 @@ pub async fn letter(
             .insert_header((CONTENT_LANGUAGE, language.as_str()))
             .body(letter.pdf(language)),
     })
+}
+
+fn page_of(letter: &Letter) -> Page {
+    let mut body = format!(
+        "<h1>{}</h1>\n<p>{}: {}<br>{}: {}</p>\n",
+        escape(letter.title),
+        letter.date.0,
+        escape(&letter.date.1),
+        letter.number.0,
+        escape(&letter.number.1)
+    );
+    for (heading, paragraphs) in &letter.parts {
+        body.push_str(&format!("<h2>{}</h2>\n", escape(heading)));
+        for paragraph in paragraphs {
+            body.push_str(&format!("<p>{}</p>\n", escape(paragraph)));
+        }
+    }
+    Page {
+        title: letter.title.to_owned(),
+        body,
+    }
 }
 
 /// Fetch the package of a request for access or portability

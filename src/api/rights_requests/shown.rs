@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 
 use super::super::schema;
 use super::super::wire::hex;
-use super::letters::LetterKind;
 use crate::domain::ids::SchemeId;
 use crate::domain::personal::Personal;
 use crate::service::Service;
 use crate::service::rights::{Content, PastStep, Received, RightsRequest, Wish};
+use crate::web::letters::LetterKind;
 
 /// A rights request.
 #[derive(Debug, Serialize, ToSchema)]

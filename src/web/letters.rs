@@ -1,6 +1,7 @@
 //! Letters to whoever exercises a right (GDPR art. 12(1), (3), (4)), in plain Dutch and English.
 
-use super::super::page::{Page, escape};
+use super::pdf::Document;
+use super::problem::{Kind, Problem};
 use crate::domain::age::AGE_OF_CONSENT;
 use crate::domain::event::ActorKind;
 use crate::domain::moment::Moment;
@@ -12,12 +13,10 @@ use crate::policy::catalogue::{Catalogue, Organisation};
 use crate::policy::explain::long_date;
 use crate::service::refusal::{Conflict, Refusal};
 use crate::service::rights::{Content, RightsRequest, Wish};
-use crate::web::pdf::Document;
-use crate::web::problem::{Kind, Problem};
 
 /// The letters there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LetterKind {
+pub enum LetterKind {
     /// The request came in.
     Received,
     /// It takes longer.
@@ -34,7 +33,7 @@ words!(LetterKind {
 
 impl LetterKind {
     /// Whether a request has come so far.
-    pub(super) const fn is_there(self, request: &RightsRequest) -> bool {
+    pub const fn is_there(self, request: &RightsRequest) -> bool {
         match self {
             Self::Received => true,
             Self::Extension => request.extended_at.is_some(),
@@ -46,18 +45,22 @@ impl LetterKind {
 
 /// A letter: title, day, and parts of a heading and paragraphs.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Letter {
-    title: &'static str,
-    date: (&'static str, String),
-    number: (&'static str, String),
-    parts: Vec<(&'static str, Vec<String>)>,
+pub struct Letter {
+    /// Title.
+    pub title: &'static str,
+    /// What the day is called, and the day.
+    pub date: (&'static str, String),
+    /// What the number is called, and the number.
+    pub number: (&'static str, String),
+    /// A heading and its paragraphs.
+    pub parts: Vec<(&'static str, Vec<String>)>,
 }
 
 /// The letter of a request.
 ///
 /// # Errors
 /// 404 when the request has not come so far; 409 when what the letter said went with the person.
-pub(super) fn letter_of(
+pub fn letter_of(
     request: &RightsRequest,
     kind: LetterKind,
     language: Language,
@@ -479,30 +482,8 @@ const fn ground_text(ground: RejectionGround, language: Language) -> &'static st
 }
 
 impl Letter {
-    /// As a page.
-    pub(super) fn page(&self) -> Page {
-        let mut body = format!(
-            "<h1>{}</h1>\n<p>{}: {}<br>{}: {}</p>\n",
-            escape(self.title),
-            self.date.0,
-            escape(&self.date.1),
-            self.number.0,
-            escape(&self.number.1)
-        );
-        for (heading, paragraphs) in &self.parts {
-            body.push_str(&format!("<h2>{}</h2>\n", escape(heading)));
-            for paragraph in paragraphs {
-                body.push_str(&format!("<p>{}</p>\n", escape(paragraph)));
-            }
-        }
-        Page {
-            title: self.title.to_owned(),
-            body,
-        }
-    }
-
     /// As plain text.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = format!(
             "{}\n\n{}: {}\n{}: {}\n",
             self.title, self.date.0, self.date.1, self.number.0, self.number.1
@@ -517,7 +498,7 @@ impl Letter {
     }
 
     /// As a document to print.
-    pub(super) fn pdf(&self, language: Language) -> Vec<u8> {
+    pub fn pdf(&self, language: Language) -> Vec<u8> {
         let mut document = Document::new(self.title, language);
         document.row(self.date.0, &self.date.1);
         document.row(self.number.0, &self.number.1);

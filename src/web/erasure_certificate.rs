@@ -1,13 +1,117 @@
-//! The certificate for people.
+//! The certificate of an erasure: signed JSON that anybody verifies offline, and a PDF for people.
 
-use super::recipient;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::canonical::canonical;
+use super::pdf::Document;
+use crate::crypto::sha256;
+use crate::domain::hex::hex;
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;
 use crate::policy::catalogue::Catalogue;
 use crate::policy::explain::long_date;
+use crate::service::Service;
 use crate::service::erasures::{Certified, Keep};
+use crate::service::refusal::Refusal;
 use crate::store::ErasureTaskRow;
-use crate::web::pdf::Document;
+
+/// What the document is, and the first line of what is signed.
+pub const KIND: &str = "urn:akkoord:erasure-certificate:1";
+
+/// How something was erased.
+const METHOD: &str = "Rows deleted and overwritten; everything was encrypted under a key of this person alone, and that key \
+    was destroyed (cryptographic erase, NIST SP 800-88 Rev. 2). At `epochDestroyedAt` the key was destroyed under which older \
+    backups hold it.";
+
+/// The certificate as a signed document.
+///
+/// # Errors
+/// [`Refusal::Unavailable`] when nothing can be signed.
+pub async fn document(service: &Service, certified: &Certified) -> Result<Value, Refusal> {
+    let mut document = unsigned(certified, service.world().now());
+    let note = service.sign_as_log(&signed_text(&document)).await?;
+    if let Value::Object(members) = &mut document {
+        members.insert("signature".to_owned(), Value::String(note));
+    }
+    Ok(document)
+}
+
+/// What is signed of a certificate without its signature.
+pub fn signed_text(document: &Value) -> String {
+    let hash = STANDARD.encode(sha256(canonical(document).as_bytes()));
+    format!("{KIND}\nsha256 {hash}\n")
+}
+
+fn unsigned(certified: &Certified, now: Moment) -> Value {
+    let erasure = &certified.erasure;
+    let at = |moment: Option<Moment>| moment.map(Moment::rfc3339);
+    let names: Vec<&str> = erasure.organisations.iter().map(|id| id.as_str()).collect();
+    let recipients: Vec<Value> = erasure.tasks.iter().map(recipient_of).collect();
+    let exceptions: Vec<Value> = erasure.keeps.iter().map(exception_of).collect();
+    let entries = certified.entries.iter();
+    let entries = entries.map(|entry| json!({"log": entry.log, "kind": entry.kind, "proof": entry.proof}));
+    json!({
+        "type": KIND,
+        "erasureId": erasure.id.to_string(),
+        "organisation": erasure.organisation.as_str(),
+        "organisations": names,
+        "ground": erasure.ground.as_str(),
+        "rightsRequestId": erasure.rights_request.map(|id| id.to_string()),
+        "state": erasure.state.as_str(),
+        "proposedAt": erasure.proposed.at.rfc3339(),
+        "approvedAt": at(erasure.approved.as_ref().map(|step| step.at)),
+        "erasedAt": at(erasure.erased_at),
+        "keyDeletedAt": at(erasure.key_deleted_at),
+        "epoch": erasure.epoch,
+        "epochDestroyedAt": at(erasure.epoch_destroyed_at),
+        "completedAt": at(erasure.completed_at),
+        "method": METHOD,
+        "recipients": recipients,
+        "exceptions": exceptions,
+        "entries": entries.collect::<Vec<Value>>(),
+        "issuedAt": now.rfc3339(),
+    })
+}
+
+fn recipient_of(task: &ErasureTaskRow) -> Value {
+    let at = |moment: Option<Moment>| moment.map(Moment::rfc3339);
+    json!({
+        "id": hex(task.id.as_bytes()),
+        "system": task.system,
+        "organisations": task.organisations.split(' ').collect::<Vec<&str>>(),
+        "state": task.state,
+        "outcome": task.outcome,
+        "keptGround": task.kept_ground,
+        "keptUntil": at(task.kept_until),
+        "dueAt": task.due_at.rfc3339(),
+        "escalatedAt": at(task.escalated_at),
+        "acknowledgedAt": at(task.acknowledged_at),
+    })
+}
+
+fn exception_of(keep: &Keep) -> Value {
+    json!({
+        "what": keep.what,
+        "ground": keep.ground,
+        "until": keep.until.map(Moment::rfc3339),
+        "term": keep.term,
+        "count": keep.count,
+        "organisation": keep.organisation.as_ref().map(ToString::to_string),
+        "purpose": keep.purpose.as_ref().map(ToString::to_string),
+        "blocks": keep.blocks,
+    })
+}
+
+/// The name of a system for people.
+pub fn recipient<'c>(catalogue: &'c Catalogue, system: &'c str) -> &'c str {
+    let known = catalogue
+        .systems
+        .values()
+        .find(|known| known.id.as_str() == system);
+    known.map_or(system, |known| known.recipient.as_str())
+}
 
 /// A text in both languages.
 type Both = (&'static str, &'static str);
@@ -19,7 +123,8 @@ const fn in_language(language: Language, (nl, en): Both) -> &'static str {
     }
 }
 
-pub(super) fn pdf(certified: &Certified, catalogue: &Catalogue, base: &str, language: Language) -> Vec<u8> {
+/// The certificate as a document for people.
+pub fn pdf(certified: &Certified, catalogue: &Catalogue, base: &str, language: Language) -> Vec<u8> {
     let say = |both: Both| in_language(language, both);
     let erasure = &certified.erasure;
     let day = |at: Moment| {

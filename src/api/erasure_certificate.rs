@@ -1,38 +1,20 @@
 //! The certificate of an erasure: signed JSON that anybody verifies offline, and a PDF for people.
 
-mod readable;
-
 use actix_web::http::header::{ACCEPT, CONTENT_LANGUAGE};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::erasure_tasks::TaskOfErasure;
 use super::erasures::{ErasureException, known};
-use super::receipts::document::canonical;
 use super::schema;
-use super::wire::names;
-use crate::crypto::sha256;
-use crate::domain::moment::Moment;
-use crate::policy::catalogue::Catalogue;
 use crate::service::Service;
 use crate::service::call::Scope;
-use crate::service::erasures::{Certified, Erasure};
 use crate::web::auth::Caller;
+use crate::web::erasure_certificate;
 use crate::web::pdf::PDF;
 use crate::web::problem::{Kind, Problem};
-
-/// What the document is, and the first line of what is signed.
-pub const KIND: &str = "urn:akkoord:erasure-certificate:1";
-
-/// How something was erased.
-const METHOD: &str = "Rows deleted and overwritten; everything was encrypted under a key of this person alone, and that key \
-    was destroyed (cryptographic erase, NIST SP 800-88 Rev. 2). At `epochDestroyedAt` the key was destroyed under which older \
-    backups hold it.";
 
 /// Proof that somebody was erased. To verify it offline: `akkoord erasure verify FILE --key VKEY --key VKEY`, with the lines
 /// of `/log/admin/vkey` and `/log/consent/vkey`. By hand: take away `signature`, write the rest as RFC 8785 canonical JSON
@@ -162,7 +144,7 @@ pub async fn read(
             .retry_after(1));
     };
     if pdf {
-        let bytes = readable::pdf(
+        let bytes = erasure_certificate::pdf(
             &certified,
             &service.catalogue(),
             service.public_base(),
@@ -173,75 +155,6 @@ pub async fn read(
             .insert_header((CONTENT_LANGUAGE, call.language.as_str()))
             .body(bytes));
     }
-    let document = ErasureCertificate::of(&certified, service.world().now());
-    Ok(HttpResponse::Ok().json(signed(&document, &service).await?))
-}
-
-impl ErasureCertificate {
-    fn of(certified: &Certified, now: Moment) -> Self {
-        let Erasure {
-            id,
-            organisation,
-            organisations,
-            ground,
-            state,
-            ..
-        } = &certified.erasure;
-        let erasure = &certified.erasure;
-        let at = |moment: Option<Moment>| moment.map(|moment| moment.rfc3339());
-        Self {
-            kind: KIND,
-            erasure_id: id.to_string(),
-            organisation: organisation.to_string(),
-            organisations: names(organisations),
-            ground: ground.as_str(),
-            rights_request_id: erasure.rights_request.map(|id| id.to_string()),
-            state: state.as_str(),
-            proposed_at: erasure.proposed.at.rfc3339(),
-            approved_at: at(erasure.approved.as_ref().map(|step| step.at)),
-            erased_at: at(erasure.erased_at),
-            key_deleted_at: at(erasure.key_deleted_at),
-            epoch: erasure.epoch,
-            epoch_destroyed_at: at(erasure.epoch_destroyed_at),
-            completed_at: at(erasure.completed_at),
-            method: METHOD,
-            recipients: erasure.tasks.iter().map(TaskOfErasure::of).collect(),
-            exceptions: erasure.keeps.iter().map(ErasureException::of).collect(),
-            entries: certified
-                .entries
-                .iter()
-                .map(|entry| ErasureCertificateEntry {
-                    log: entry.log.clone(),
-                    kind: entry.kind.clone(),
-                    proof: entry.proof.clone(),
-                })
-                .collect(),
-            issued_at: now.rfc3339(),
-            signature: None,
-        }
-    }
-}
-
-/// What is signed of a certificate without its signature.
-pub fn signed_text(document: &Value) -> String {
-    let hash = STANDARD.encode(sha256(canonical(document).as_bytes()));
-    format!("{KIND}\nsha256 {hash}\n")
-}
-
-async fn signed(document: &ErasureCertificate, service: &Service) -> Result<Value, Problem> {
-    let mut value = json!(document);
-    let note = service.sign_as_log(&signed_text(&value)).await?;
-    if let Value::Object(members) = &mut value {
-        members.insert("signature".to_owned(), Value::String(note));
-    }
-    Ok(value)
-}
-
-/// The name of a system for people.
-fn recipient<'c>(catalogue: &'c Catalogue, system: &'c str) -> &'c str {
-    let known = catalogue
-        .systems
-        .values()
-        .find(|known| known.id.as_str() == system);
-    known.map_or(system, |known| known.recipient.as_str())
+    let document = erasure_certificate::document(&service, &certified).await?;
+    Ok(HttpResponse::Ok().json(document))
 }
