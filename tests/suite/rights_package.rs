@@ -110,7 +110,8 @@ both_engines! {
         let request = entered(&api, "2000100001", "access", json!({"text": "Wat weten <jullie>?",
             "actor": {"type": "self", "staff": "B-99"}, "indicationMethod": "paper"})).await;
         let read = package(&api, &request, "").await;
-        let files: Vec<&str> = read["files"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut files: Vec<&str> = read["files"].as_object().unwrap().keys().map(String::as_str).collect();
+        files.sort_unstable();
         assert_eq!(files, ["choices.csv", "data.json", "decisions.csv", "history.csv", "overview.html", "recipients.csv",
                            "texts/newsletter-3-nl.json"]);
 
@@ -210,7 +211,8 @@ both_engines! {
         assert_eq!(api.post("/v1/consents", &by_staff).await.status, 201);
         let request = entered(&api, "2000100001", "portability", json!({"language": "en"})).await;
         let read = package(&api, &request, "").await;
-        let files: Vec<&str> = read["files"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut files: Vec<&str> = read["files"].as_object().unwrap().keys().map(String::as_str).collect();
+        files.sort_unstable();
         assert_eq!(files, ["choices.csv", "data.csv", "data.json", "overview.html"]);
         let data = &read["data"];
         assert_eq!(data["type"], json!("urn:akkoord:portability-package:1"));

@@ -286,23 +286,23 @@ pub async fn letter(
     })
 }
 
-fn page_of(letter: &Letter) -> Page {
+fn page_of(of: &Letter) -> Page {
     let mut body = format!(
         "<h1>{}</h1>\n<p>{}: {}<br>{}: {}</p>\n",
-        escape(letter.title),
-        letter.date.0,
-        escape(&letter.date.1),
-        letter.number.0,
-        escape(&letter.number.1)
+        escape(of.title),
+        of.date.0,
+        escape(&of.date.1),
+        of.number.0,
+        escape(&of.number.1)
     );
-    for (heading, paragraphs) in &letter.parts {
+    for (heading, paragraphs) in &of.parts {
         body.push_str(&format!("<h2>{}</h2>\n", escape(heading)));
         for paragraph in paragraphs {
             body.push_str(&format!("<p>{}</p>\n", escape(paragraph)));
         }
     }
     Page {
-        title: letter.title.to_owned(),
+        title: of.title.to_owned(),
         body,
     }
 }

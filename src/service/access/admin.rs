@@ -266,7 +266,7 @@ impl Access {
         };
         let facts = vec![
             ("client", id.to_owned()),
-            ("tokensEnded", ends_tokens.to_string()),
+            ("tokens-ended", ends_tokens.to_string()),
         ];
         let replaced = writer
             .write(ClientChange {

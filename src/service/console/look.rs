@@ -1,5 +1,7 @@
 //! Looking somebody up: recorded with its reason before anything is answered.
 
+use serde::{Deserialize, Serialize};
+
 use crate::audit::leaf::{EntryId, Leaf};
 use crate::domain::ids::OrganisationId;
 use crate::domain::personal::Personal;
@@ -12,9 +14,14 @@ use crate::service::refusal::{Invalid, Refusal};
 use crate::service::shared::Shared;
 use crate::service::verbs::PersonRef;
 use crate::service::work::{Found, Stop, Subjects, Work};
+use crate::world::random;
 
 /// Longest reason of a look-up, in characters.
 pub const LONGEST_WHY: usize = 200;
+/// Label of the tickets of those who were looked up.
+const TICKET: &str = "console-look";
+/// How long one works on it, in seconds: a quarter of an hour.
+const GOOD_FOR: i64 = 900;
 /// What its entry in the log `admin` is called.
 pub(in crate::service) const KIND: &str = "console.looked";
 
@@ -31,6 +38,19 @@ pub struct LookUp {
     pub reason: Personal<String>,
     /// Who looks; sealed there too.
     pub officer: String,
+}
+
+/// Somebody who was looked up, for as long as one works on it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookedUp {
+    /// The caller's own id of the person.
+    pub person_id: String,
+    /// At which library.
+    pub organisation: OrganisationId,
+    /// Why.
+    pub reason: Personal<String>,
+    client: String,
+    until: i64,
 }
 
 /// An entry about a look-up.
@@ -110,5 +130,44 @@ impl Service {
     /// [`Refusal::Invalid`] without a reason; [`Refusal::Forbidden`] for another library.
     pub async fn look_somebody_up(&self, call: &Call, verb: LookUp) -> Result<Option<String>, Refusal> {
         self.0.checks.submit(call, verb).await
+    }
+
+    /// A ticket by which a page shows somebody who was looked up, without the reason being asked again for each page. It
+    /// is good for a quarter of an hour and for this officer only.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when nothing can be sealed.
+    pub fn look_ticket(
+        &self,
+        call: &Call,
+        person_id: &str,
+        organisation: &OrganisationId,
+        reason: &Personal<String>,
+    ) -> Result<String, Refusal> {
+        let looked = LookedUp {
+            person_id: person_id.to_owned(),
+            organisation: organisation.clone(),
+            reason: reason.clone(),
+            client: call.principal.client.clone(),
+            until: self.world().now().plus_seconds(GOOD_FOR).micros(),
+        };
+        let bytes = serde_json::to_vec(&looked).map_err(|_| Refusal::Unavailable)?;
+        let sealed = self.keys().seal_token(TICKET, random(self.world()), &bytes);
+        sealed.ok_or(Refusal::Unavailable)
+    }
+
+    /// Who a ticket is about.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for any text that is not a ticket of this officer that is still good.
+    pub fn looked_up(&self, call: &Call, ticket: &str) -> Result<LookedUp, Refusal> {
+        let bytes = self.keys().open_token(TICKET, ticket).ok_or(Refusal::NotFound)?;
+        let looked: LookedUp = serde_json::from_slice(&bytes).map_err(|_| Refusal::NotFound)?;
+        let good = self.world().now().micros() <= looked.until && looked.client == call.principal.client;
+        if good && call.serves(&self.catalogue(), &looked.organisation) {
+            Ok(looked)
+        } else {
+            Err(Refusal::NotFound)
+        }
     }
 }
