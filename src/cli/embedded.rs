@@ -34,6 +34,10 @@ pub const POLICIES: &[(&str, &str)] = policies!(
     "purposes/share-network.toml",
     "purposes/statistics.toml",
     "systems.toml",
+    "themes/bibliotheek-de-linde.css",
+    "themes/bibliotheek-de-vuurtoren.css",
+    "themes/bibliotheek-het-kompas.css",
+    "themes/bibliotheek-waterpoort.css",
     "versions.lock",
 );
 

@@ -288,7 +288,9 @@ mod tests {
     /// A copy of the shipped policies that a test may spoil.
     fn copy() -> tempfile::TempDir {
         let place = tempfile::tempdir().unwrap();
-        std::fs::create_dir(place.path().join("purposes")).unwrap();
+        for folder in ["purposes", "themes"] {
+            std::fs::create_dir(place.path().join(folder)).unwrap();
+        }
         for (file, text) in read_folder(&shipped()).unwrap().iter() {
             std::fs::write(place.path().join(file), text).unwrap();
         }
@@ -333,6 +335,23 @@ mod tests {
             "{out}"
         );
         assert!(out.ends_with("2 mistakes; the examples were not run\n"), "{out}");
+    }
+
+    #[test]
+    fn a_look_that_nobody_could_read_is_refused() {
+        let place = copy();
+        let file = "themes/bibliotheek-de-linde.css";
+        spoil(
+            place.path(),
+            file,
+            "--utrecht-link-color: #1d6b2e",
+            "--utrecht-link-color: #9ccc65",
+        );
+        let (clean, out) = run(place.path(), false);
+        assert!(
+            !clean && out.contains(&format!("{file}:5: error[theme-contrast]")),
+            "{out}"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From checked documents to the catalogue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -101,6 +101,7 @@ pub(super) fn catalogue(
             .map(|entry| (entry.id.clone(), system(entry, test_scheme.as_ref())))
             .collect(),
         purposes: purposes.collect::<Option<_>>()?,
+        themes: BTreeMap::new(), // they are no documents: `theme::readable`
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
+use super::theme::Theme;
 use crate::domain::ids::{DataScopeId, OrganisationId, PurposeId, SchemeId, SystemId};
 use crate::domain::moment::Period;
 use crate::domain::preference::Language;
@@ -28,6 +29,8 @@ pub struct Catalogue {
     pub systems: BTreeMap<SystemId, System>,
     /// Purposes in their current version.
     pub purposes: BTreeMap<PurposeId, Arc<PurposeEntry>>,
+    /// How the pages of a library look, where that is not as usual.
+    pub themes: BTreeMap<OrganisationId, Theme>,
 }
 
 /// The network of libraries: the tenant.

@@ -14,7 +14,7 @@ use super::document::{DataScopesFile, NetworkFile, PurposeFile, SystemsFile};
 use super::finding::Finding;
 use super::meaning::VersionHistory;
 use super::source::Parsed;
-use super::{examples, meaning, plain_language};
+use super::{examples, meaning, plain_language, theme};
 use crate::domain::hex::hex;
 use crate::domain::ids::{OrganisationId, PurposeId};
 
@@ -98,7 +98,7 @@ pub enum LoadError {
     },
 }
 
-/// Reads `network.toml`, `data-scopes.toml`, `systems.toml`, `versions.lock` and everything in `purposes/`. Files that are
+/// Reads `network.toml`, `data-scopes.toml`, `systems.toml`, `versions.lock` and everything in `purposes/` and `themes/`. Files that are
 /// not there are left out; `compile` says so. Hidden files and editors' copies (`name~`) are passed over.
 pub fn read_folder(folder: &Path) -> Result<Files, LoadError> {
     let mut files = Files::default();
@@ -112,14 +112,22 @@ pub fn read_folder(folder: &Path) -> Result<Files, LoadError> {
             files.insert(file, text);
         }
     }
-    let purposes = folder.join("purposes");
+    for inner in ["purposes", "themes"] {
+        read_inner(folder, inner, &mut files)?;
+    }
+    Ok(files)
+}
+
+/// Everything in a folder of the folder, which need not be there.
+fn read_inner(folder: &Path, inner: &str, files: &mut Files) -> Result<(), LoadError> {
+    let folder = folder.join(inner);
     let failed = |source| LoadError::Read {
-        path: purposes.clone(),
+        path: folder.clone(),
         source,
     };
-    let entries = match std::fs::read_dir(&purposes) {
+    let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
     };
     for entry in entries {
@@ -132,10 +140,10 @@ pub fn read_folder(folder: &Path) -> Result<Files, LoadError> {
             continue;
         }
         if let Some(text) = read_text(&path)? {
-            files.insert(format!("purposes/{name}"), text);
+            files.insert(format!("{inner}/{name}"), text);
         }
     }
-    Ok(files)
+    Ok(())
 }
 
 fn read_text(path: &Path) -> Result<Option<String>, LoadError> {
@@ -320,8 +328,10 @@ impl Checked {
         if let Some(documents) = documents {
             check::all(&documents, &mut found);
             if !found.iter().any(Finding::is_error)
-                && let Some(catalogue) = assemble::catalogue(&documents, version, earlier, options, sha256)
+                && let Some(mut catalogue) =
+                    assemble::catalogue(&documents, version, earlier, options, sha256)
             {
+                catalogue.themes = theme::readable(files);
                 return Ok(Self {
                     files: files.clone(),
                     documents,
@@ -372,17 +382,21 @@ pub fn inspect(files: &Files, dpv_terms: Option<&BTreeSet<String>>, sha256: Sha2
     let mut checked = None;
     if let Some(documents) = documents {
         check::all(&documents, &mut findings);
+        let organisations = &documents.network.value.organisations;
+        let organisations: Vec<_> = organisations.iter().map(|entry| &entry.id).collect();
         let sound = !findings.iter().any(Finding::is_error);
         if let Some(terms) = dpv_terms {
             check::terms_exist(&documents, terms, &mut findings);
         }
         plain_language::check(&documents, &mut findings);
         meaning::check(&documents, &earlier, sha256, &mut findings);
+        theme::check(files, &organisations, &mut findings);
         let version = format!("{}.0", documents.network.value.version);
         if sound
-            && let Some(catalogue) =
+            && let Some(mut catalogue) =
                 assemble::catalogue(&documents, &version, &earlier, CompileOptions::default(), sha256)
         {
+            catalogue.themes = theme::readable(files);
             examples::check(&documents, &catalogue, &mut findings);
             checked = Some(Checked {
                 files: files.clone(),

@@ -16,6 +16,7 @@ mod fixture;
 mod hard_words;
 pub mod load;
 pub mod meaning;
-mod plain_language;
+pub mod plain_language;
 pub mod plan;
 pub mod source;
+pub mod theme;

@@ -5,7 +5,8 @@ use super::document::{NoticeEntry, PurposeFile};
 use super::finding::{Finding, Report};
 use super::hard_words;
 use super::load::Documents;
-use super::source::Parsed;
+use super::source::{Lines, Parsed};
+use crate::domain::preference::Language;
 
 /// What a text may be at most, and its reading ease at least.
 struct Limits {
@@ -123,6 +124,37 @@ fn check_ease(sentences: &[Sentence<'_>], limits: &Limits, place: &str, report: 
         let remedy = format!("reach {least_ease:.0} with shorter words and sentences");
         report.error(place, "reading-ease", message, remedy);
     }
+}
+
+/// What is hard to read in a text of a page: sentences of more than so many words, and hard words.
+pub fn mistakes(text: &str, language: Language, longest: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    let limits = Limits {
+        sentence: longest,
+        dutch: None,
+    };
+    let hard = match language {
+        Language::Nl => hard_words::NL,
+        Language::En => hard_words::EN,
+    };
+    let report = &mut Report {
+        file: "",
+        lines: &Lines::default(),
+        found: &mut found,
+    };
+    for sentence in sentences(text) {
+        check_sentence(&sentence, 1, &limits, hard, report);
+    }
+    found
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.message, finding.remedy))
+        .collect()
+}
+
+/// Words a sentence on average, and the reading ease (Flesch-Douma) of a Dutch text; `None` without words.
+pub fn measure(text: &str) -> Option<(f64, f64)> {
+    let measure = Measure::of(&sentences(text))?;
+    Some((measure.average, measure.ease()))
 }
 
 /// A word and its line inside the text, from 0.

@@ -1,5 +1,8 @@
 //! The face for people: what members choose and see under `/mijn`, what the desk records under `/balie`, and signing in.
 
+pub mod catalogue;
+pub mod public;
+
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
@@ -15,6 +18,17 @@ pub fn face() -> Face {
 }
 
 /// The paths, so that a wrong method is told which ones there are.
-const PATHS: [(&str, &[Method]); 0] = [];
+const PATHS: [(&str, &[Method]); 4] = [
+    ("/", &[Method::GET]),
+    ("/mijn", &[Method::GET]),
+    ("/zo-doen-wij-het", &[Method::GET]),
+    ("/toegankelijkheid", &[Method::GET]),
+];
 
-const fn configure(_config: &mut ServiceConfig) {}
+fn configure(config: &mut ServiceConfig) {
+    config
+        .service(public::root)
+        .service(public::start)
+        .service(public::how)
+        .service(public::accessibility);
+}

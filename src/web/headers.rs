@@ -5,9 +5,30 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
+use super::page;
+
 /// The full version of the API, on every answer.
 pub const API_VERSION: HeaderName = HeaderName::from_static("api-version");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// Where the pages for people are.
+const PEOPLE: [&str; 10] = [
+    "/mijn",
+    "/balie",
+    "/fg",
+    "/inloggen",
+    "/uitloggen",
+    "/u",
+    "/k",
+    "/assets",
+    "/zo-doen-wij-het",
+    "/toegankelijkheid",
+];
+
+fn begins(path: &str, start: &str) -> bool {
+    path.strip_prefix(start)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 /// What a browser may do with an answer that says nothing about it itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +37,8 @@ pub enum Page {
     Api,
     /// The API documentation, whose scripts and styles come with the program.
     Docs,
+    /// A page for people.
+    People,
 }
 
 impl Page {
@@ -23,6 +46,8 @@ impl Page {
     pub fn of(path: &str) -> Self {
         if path == "/docs" || path.starts_with("/docs/") {
             Self::Docs
+        } else if path == "/" || PEOPLE.iter().any(|start| begins(path, start)) {
+            Self::People
         } else {
             Self::Api
         }
@@ -31,6 +56,7 @@ impl Page {
     const fn content_security_policy(self) -> &'static str {
         match self {
             Self::Api => "default-src 'none'; frame-ancestors 'none'; sandbox",
+            Self::People => page::CONTENT_POLICY,
             // Swagger UI writes style attributes; its scripts are files.
             Self::Docs => {
                 "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

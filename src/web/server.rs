@@ -15,6 +15,7 @@ use serde_json::json;
 use super::body::BodyLimits;
 use super::lanes;
 use super::metrics::OPEN_METRICS;
+use super::page::{assets, errors};
 use super::problem::{Kind, Problem};
 use super::site::Site;
 use super::trace::observe;
@@ -138,7 +139,11 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
             .configure(|config| configure.iter().for_each(|add| add(config)))
             .service(web::resource("/healthz").guard(guard::Get()).to(alive))
             .service(web::resource("/readyz").guard(guard::Get()).to(ready))
+            .service(assets::style_sheet)
+            .service(assets::theme)
+            .service(assets::sign)
             .default_service(web::to(nothing_here))
+            .wrap(from_fn(errors::in_words))
             .wrap(from_fn(answer_head))
             .wrap(from_fn(observe))
     })
@@ -242,7 +247,13 @@ struct KnownPaths(Vec<(ResourceDef, String)>);
 
 impl KnownPaths {
     fn new(faces: &[Face]) -> Self {
-        let ours = [("/healthz", "GET, HEAD"), ("/readyz", "GET, HEAD")];
+        let ours = [
+            ("/healthz", "GET, HEAD"),
+            ("/readyz", "GET, HEAD"),
+            ("/assets/akkoord.css", "GET, HEAD"),
+            ("/assets/akkoord.svg", "GET, HEAD"),
+            ("/assets/themes/{library}.css", "GET, HEAD"),
+        ];
         let theirs = faces
             .iter()
             .flat_map(|face| &face.methods)

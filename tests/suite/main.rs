@@ -75,6 +75,8 @@ mod law;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod policy_plan;
 #[cfg(test)]
 mod promises_canaries;

@@ -15,7 +15,9 @@ const NEWSLETTER: &str = "purposes/newsletter.toml";
 /// A copy of the shipped policies beside the database.
 fn copy(storage: &TestStorage) -> PathBuf {
     let folder = storage.directory().join("next");
-    std::fs::create_dir_all(folder.join("purposes")).unwrap();
+    for inner in ["purposes", "themes"] {
+        std::fs::create_dir_all(folder.join(inner)).unwrap();
+    }
     for part in ["", "purposes"] {
         for entry in std::fs::read_dir(root().join("policies").join(part)).unwrap() {
             let entry = entry.unwrap();

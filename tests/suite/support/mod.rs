@@ -1,6 +1,7 @@
 //! What the tests stand on: databases, and source text as data for the gates.
 
 pub mod app;
+pub mod browser;
 pub mod bundle;
 pub mod canaries;
 pub mod client;
