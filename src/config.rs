@@ -11,9 +11,12 @@ use url::Url;
 use crate::service::access::issuer::IssuerSettings;
 use crate::telemetry::{self, Log};
 
+pub mod people;
 pub mod root_key;
+pub mod secret;
 pub mod witnesses;
 
+pub use people::{Login, Mail};
 pub use root_key::{RootKeyError, RootKeySource};
 pub use witnesses::Witnesses;
 
@@ -63,6 +66,12 @@ pub struct Config {
     /// Webhooks that are sent.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// How people log in to the pages.
+    #[serde(default, skip_serializing_if = "Login::is_default")]
+    pub login: Login,
+    /// How mail to members is sent; without it none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
     /// Other issuers of tokens than Akkoord itself, one `[[issuer]]` each.
     #[serde(default, rename = "issuer", skip_serializing_if = "Vec::is_empty")]
     pub issuers: Vec<IssuerSettings>,
@@ -234,6 +243,10 @@ impl Config {
         if let Some(RootKeySource::File(file)) = &mut config.root_key {
             *file = folder.join(&*file);
         }
+        config.login.below(&folder);
+        if let Some(mail) = &mut config.mail {
+            mail.below(&folder);
+        }
         for file in config
             .issuers
             .iter_mut()
@@ -370,6 +383,12 @@ impl Config {
         for mistake in self.issuers.iter().filter_map(|issuer| issuer.check().err()) {
             wrong(true, "[[issuer]]", &mistake.to_string());
         }
+        if let Some(what) = self.login.mistake(self.mail.is_some(), &self.base()) {
+            wrong(true, "[login", &what);
+        }
+        if let Some(what) = self.mail.as_ref().and_then(Mail::mistake) {
+            wrong(true, "[mail]", &what);
+        }
         if let Err(what) = self.witnesses.plan() {
             wrong(true, "[witnesses]", &what);
         }
@@ -445,6 +464,15 @@ mod tests {
             ("[limits]\nqueues = 1", "unknown field"),
             ("[log]\nlevel = \"akkoord=loud\"", "log.level"),
             ("[log]\nformat = \"xml\"", "unknown variant"),
+            ("[login]\nmail_links = true", "needs a section [mail]"),
+            (
+                "[mail]\nfrom = \"a@b.example\"",
+                "exactly one of server and folder",
+            ),
+            (
+                "[login.members.provider]\nissuer = \"http://accounts.example\"\nclient_id = \"akkoord\"",
+                "must begin with https://",
+            ),
             ("root_key = { file = \"a\", env = \"B\" }", "root_key"),
         ] {
             let error = parse(&format!("{LEAST}{line}\n")).unwrap_err();

@@ -185,6 +185,33 @@ fn check(file: &Path, root_key: &RootKeyArguments) -> Result<(), Failure> {
             .map_err(|error| error.to_string()),
     );
     judge(
+        "login",
+        config.login.doors(&config.base()).map(|doors| {
+            let offered = [
+                (doors.members.is_some(), "members with an account"),
+                (doors.links, "members with a link by mail"),
+                (doors.staff.is_some(), "staff with an account"),
+            ];
+            let offered: Vec<&str> = offered
+                .iter()
+                .filter(|(is, _)| *is)
+                .map(|(_, who)| *who)
+                .collect();
+            if offered.is_empty() {
+                "nobody can log in to the pages; [login] opens them".to_owned()
+            } else {
+                offered.join(", ")
+            }
+        }),
+    );
+    judge(
+        "mail",
+        config.mail.as_ref().map_or_else(
+            || Ok("none is sent".to_owned()),
+            |mail| mail.postman().map(|_| format!("sent from {}", mail.from)),
+        ),
+    );
+    judge(
         "database",
         files
             .map_err(|_| "not tried: the policies say which network it belongs to".to_owned())

@@ -26,7 +26,7 @@ pub mod audit_verify;
 mod check;
 mod client;
 mod config;
-mod demo;
+pub mod demo;
 mod embedded;
 mod erasure;
 mod keys;

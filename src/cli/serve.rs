@@ -61,7 +61,20 @@ pub fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         if config.test_subjects {
             service.ensure_test_subjects().await?;
         }
-        let server = start(&server_options(&config, transactions), &service, &super::faces())
+        let doors = config.login.doors(&config.base()).map_err(Failure::Misconfigured)?;
+        // Held until the end: it stops when it is dropped.
+        let _round = match &config.mail {
+            Some(mail) => Some(outward::mail::start(
+                service.clone(),
+                mail.postman().map_err(Failure::Misconfigured)?,
+            )),
+            None => None,
+        };
+        let options = ServerOptions {
+            doors,
+            ..server_options(&config, transactions)
+        };
+        let server = start(&options, &service, &super::faces())
             .map_err(|error| Failure::Refused(format!("cannot listen on {}: {error}", config.bind)))?;
         say(&format!("akkoord listens on http://{}", server.addr));
         if let Some(metrics) = server.metrics_addr {

@@ -63,6 +63,14 @@ pub fn issuers(settings: Vec<IssuerSettings>, audience: &str) -> Result<Vec<Exte
         .collect()
 }
 
+/// The keys that are served at an address; nobody is asked yet.
+///
+/// # Errors
+/// When no connection can be prepared.
+pub fn key_source(url: Url) -> Result<Arc<dyn KeySource>, IssuerMistake> {
+    Ok(Arc::new(RenewedKeys::new(Place::url(url)?)))
+}
+
 /// Where a key set is.
 #[derive(Debug)]
 enum Place {

@@ -4,5 +4,7 @@
 pub mod bulk;
 pub mod checkpoint_file;
 pub mod jwks;
+pub mod mail;
+pub mod oidc;
 pub mod webhook;
 pub mod witness;

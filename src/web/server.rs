@@ -17,6 +17,7 @@ use super::lanes;
 use super::metrics::OPEN_METRICS;
 use super::page::{assets, errors};
 use super::problem::{Kind, Problem};
+use super::session::doors::Doors;
 use super::site::Site;
 use super::trace::observe;
 use super::transactions::Transactions;
@@ -46,6 +47,8 @@ pub struct ServerOptions {
     pub body: BodyLimits,
     /// Counters of the store's transactions, to be served with the others.
     pub transactions: Option<Transactions>,
+    /// The ways in for people.
+    pub doors: Doors,
 }
 
 impl ServerOptions {
@@ -62,6 +65,7 @@ impl ServerOptions {
             shutdown_timeout: Duration::from_secs(20),
             body: BodyLimits::default(),
             transactions: None,
+            doors: Doors::default(),
         }
     }
 }
@@ -127,6 +131,7 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
     }
     let service = Data::new(service.clone());
     let body = Data::new(options.body);
+    let doors = Data::new(options.doors.clone());
     let known = Data::new(KnownPaths::new(faces));
     let configure: Vec<fn(&mut ServiceConfig)> = faces.iter().map(|face| face.configure).collect();
     let shared = site.clone();
@@ -135,6 +140,7 @@ pub fn start(options: &ServerOptions, service: &Service, faces: &[Face]) -> io::
             .app_data(service.clone())
             .app_data(shared.clone())
             .app_data(body.clone())
+            .app_data(doors.clone())
             .app_data(known.clone())
             .configure(|config| configure.iter().for_each(|add| add(config)))
             .service(web::resource("/healthz").guard(guard::Get()).to(alive))

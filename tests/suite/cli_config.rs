@@ -115,6 +115,38 @@ fn no_password_is_shown() {
 }
 
 #[test]
+fn ways_in_are_checked_and_their_secrets_are_not_shown() {
+    let (directory, file) = written();
+    let folder = directory.path().join("new");
+    let secret = folder.join("members.secret");
+    std::fs::write(&secret, "hunter2\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let sections = "\n[login]\nmail_links = true\n[login.members.provider]\nissuer = \"https://accounts.example\"\n\
+                    client_id = \"akkoord\"\nclient_secret = { file = \"members.secret\" }\n\
+                    [mail]\nfrom = \"privacy@p.example\"\nfolder = \"outbox\"\n";
+    std::fs::write(&file, format!("{text}{sections}")).unwrap();
+    let checked = run(&["config", "check", &file]);
+    assert!(
+        checked.stdout.contains("WRONG login") && checked.stdout.contains("chmod 600"),
+        "{}",
+        checked.stdout
+    );
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let checked = run(&["config", "check", &file]);
+    assert_eq!(checked.code, 0, "{}", checked.stdout);
+    for words in [
+        "members with an account, members with a link by mail",
+        "sent from privacy@p.example",
+    ] {
+        assert!(checked.stdout.contains(words), "{}", checked.stdout);
+    }
+    let shown = run(&["config", "show", &file]);
+    assert!(shown.stdout.contains("members.secret"), "{}", shown.stdout);
+    assert!(!shown.stdout.contains("hunter2") && !checked.stdout.contains("hunter2"));
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let ended = run(&["config", "check", "/nowhere/akkoord.toml"]);
     assert_eq!(ended.code, 78);

@@ -67,11 +67,17 @@ mod erasures;
 #[cfg(test)]
 mod erasures_killed;
 #[cfg(test)]
+mod family;
+#[cfg(test)]
+mod family_pages;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod key_epochs;
 #[cfg(test)]
 mod law;
+#[cfg(test)]
+mod login;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use self::provider::Provider;
 use super::serve::{Signals, begin_telling, no_core_dumps, until_signal};
 use super::{Failure, say};
 use crate::cli::progress::Progress;
 use crate::config::{RootKeySource, root_key};
 use crate::crypto::{RootKey, Secret32};
 use crate::domain::moment::Moment;
+use crate::outward::mail::{Carrier, Postman};
 use crate::outward::webhook::WebhookSettings;
 use crate::policy::load::Files;
 use crate::service::access::client::ClientId;
@@ -26,10 +28,12 @@ use crate::web::server::{ServerOptions, start};
 use crate::web::transactions::Transactions;
 use crate::world::{RealWorld, TurnedWorld, World, random};
 
+pub mod cast;
 mod dice;
 mod history;
 mod lines;
 mod members;
+pub mod provider;
 mod seed;
 
 /// Says that a folder holds a whole demo.
@@ -120,17 +124,43 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         service.ensure_test_subjects().await?;
         let token = token(&service).await?;
         let lines = lines::lines(&service, &base).await?;
+        let provider = start_provider(bind, &base)?;
+        let mail = home.folder.join("mail");
+        let postman = Postman::new(
+            "Mijn privacy <privacy@merwedeland.example>",
+            Carrier::Folder(mail.clone()),
+        )
+        .map_err(Failure::Refused)?;
+        // Held until the end: it stops when it is dropped.
+        let _round = crate::outward::mail::start(service.clone(), postman);
         drop(taken);
         let options = ServerOptions {
             transactions: Some(transactions),
+            doors: cast::doors(&base, &provider.issuer).map_err(Failure::Refused)?,
             ..ServerOptions::at(bind)
         };
         let server = start(&options, &service, &super::faces())
             .map_err(|error| Failure::Refused(format!("cannot listen on {bind}: {error}")))?;
-        print(&base, &token, &lines, begun);
+        print(&base, &token, &lines, &mail, begun);
         until_signal(signals, server, service, Duration::ZERO).await;
+        provider.stop().await;
         Ok(())
     })
+}
+
+/// The login page, beside the service on this machine alone: at the next port when that is free.
+fn start_provider(bind: SocketAddr, base: &str) -> Result<Provider, Failure> {
+    let next = SocketAddr::new(bind.ip(), bind.port().checked_add(1).unwrap_or(0));
+    let listener = TcpListener::bind(next).or_else(|_| TcpListener::bind(SocketAddr::new(bind.ip(), 0)));
+    let refused = |error| Failure::Refused(format!("the login page of the demo cannot listen: {error}"));
+    let world: Arc<dyn World> = Arc::new(RealWorld);
+    Provider::start(
+        listener.map_err(refused)?,
+        world,
+        cast::clients(base),
+        cast::personas(),
+    )
+    .map_err(refused)
 }
 
 /// Seeds an empty service; how many members there are.
@@ -168,7 +198,7 @@ async fn token(service: &Service) -> Result<String, Failure> {
         .map_err(|error| Failure::Refused(format!("no token for the demo's client: {error}")))
 }
 
-fn print(base: &str, token: &str, lines: &[lines::Line], begun: Instant) {
+fn print(base: &str, token: &str, lines: &[lines::Line], mail: &Path, begun: Instant) {
     say(&format!(
         "Ready after {:.1} seconds: {base}/docs shows the API. Ctrl-C ends.\n\n\
          The system `crm` calls as client `demo-crm` with secret `demo`. A token for the lines below, valid for twelve \
@@ -179,6 +209,11 @@ fn print(base: &str, token: &str, lines: &[lines::Line], begun: Instant) {
     for line in lines {
         say(&line.to_string());
     }
+    say(&cast::lines(base));
+    say(&format!(
+        "What would be mailed is written to {}\n",
+        mail.display()
+    ));
     say(
         "Also: identifiers {\"scheme\":\"test\",\"value\":…} with granted, refused, withdrawn, expired, never-asked,\n\
          child-needs-guardian, objected, restricted, erased, unknown, at every library; members 2000100001 to 2000104999.",

@@ -3,6 +3,7 @@
 //! pages for somebody who is not signed in.
 
 pub mod cookie;
+pub mod doors;
 mod form;
 pub mod onward;
 mod turned;

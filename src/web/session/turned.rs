@@ -85,75 +85,6 @@ impl Why {
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
-
-    /// Title and what to do.
-    pub const fn words(self, language: Language) -> (&'static str, &'static str) {
-        match (self, language) {
-            (Self::NotAllowed, Language::Nl) => (
-                "Dit mag je hier niet",
-                "Je bent ingelogd, maar niet voor deze pagina. Klopt dat niet? Vraag het aan je bibliotheek.",
-            ),
-            (Self::NotAllowed, Language::En) => (
-                "You may not do this here",
-                "You are logged in, but not for this page. Is that wrong? Ask your library.",
-            ),
-            (Self::FromElsewhere, Language::Nl) => (
-                "We hebben niets veranderd",
-                "Deze pagina stond te lang open, of kwam niet van ons. Ga terug, ververs de pagina en probeer het nog eens.",
-            ),
-            (Self::FromElsewhere, Language::En) => (
-                "We changed nothing",
-                "This page was open too long, or did not come from us. Go back, reload the page and try again.",
-            ),
-            (Self::Malformed, Language::Nl) => (
-                "We snappen dit niet",
-                "Er ging iets mis met het formulier. We hebben niets veranderd. Ga terug en vul het nog eens in.",
-            ),
-            (Self::Malformed, Language::En) => (
-                "We do not understand this",
-                "Something went wrong with the form. We changed nothing. Go back and fill it in again.",
-            ),
-            (Self::TooLong, Language::Nl) => (
-                "Je tekst is te lang",
-                "We hebben niets veranderd. Ga terug en maak je tekst korter.",
-            ),
-            (Self::TooLong, Language::En) => (
-                "Your text is too long",
-                "We changed nothing. Go back and make your text shorter.",
-            ),
-            (Self::NotFound, Language::Nl) => (
-                "Deze pagina is er niet",
-                "De pagina bestaat niet, of is niet voor jou. Ga naar Mijn privacy om verder te gaan.",
-            ),
-            (Self::NotFound, Language::En) => (
-                "This page is not there",
-                "The page does not exist, or is not for you. Go to My privacy to go on.",
-            ),
-            (Self::Changed, Language::Nl) => (
-                "Er is intussen iets veranderd",
-                "We hebben nu niets veranderd. Ga terug, ververs de pagina en kijk wat er staat.",
-            ),
-            (Self::Changed, Language::En) => (
-                "Something has changed meanwhile",
-                "We changed nothing now. Go back, reload the page and look what it says.",
-            ),
-            (Self::TooOften, Language::Nl) => (
-                "Dat ging te vaak",
-                "Wacht een paar minuten en probeer het dan nog eens.",
-            ),
-            (Self::TooOften, Language::En) => {
-                ("That was too often", "Wait a few minutes and then try again.")
-            }
-            (Self::Unavailable, Language::Nl) => (
-                "Het lukt nu even niet",
-                "We weten niet zeker of je keuze is opgeslagen. Wacht even, ververs de pagina en kijk wat er staat.",
-            ),
-            (Self::Unavailable, Language::En) => (
-                "It does not work right now",
-                "We are not sure that your choice was saved. Wait a moment, reload the page and look what it says.",
-            ),
-        }
-    }
 }
 
 impl fmt::Display for Turned {
@@ -186,16 +117,8 @@ impl ResponseError for Turned {
                 };
                 HttpResponse::SeeOther().insert_header((LOCATION, to)).finish()
             }
-            Self::Said(why, language) => {
-                let (title, text) = why.words(*language);
-                HttpResponse::build(why.status())
-                    .content_type("text/html; charset=utf-8")
-                    .body(format!(
-                        "<!doctype html>\n<html lang=\"{}\">\n<title>{title}</title>\n<main>\n<h1>{title}</h1>\n\
-                         <p>{text}</p>\n<p><a href=\"/mijn\">Mijn privacy</a></p>\n</main>\n</html>\n",
-                        language.as_str()
-                    ))
-            }
+            // The words come from the layer around all pages (`web::page::errors`).
+            Self::Said(why, _) => HttpResponse::build(why.status()).finish(),
         }
     }
 }

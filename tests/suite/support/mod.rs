@@ -11,6 +11,7 @@ pub mod http;
 pub mod log;
 pub mod office;
 pub mod people;
+pub mod people_site;
 pub mod postgres;
 pub mod program;
 pub mod receiver;
