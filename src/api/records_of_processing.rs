@@ -12,12 +12,12 @@ use crate::service::Service;
 use crate::service::call::Scope;
 use crate::service::refusal::Refusal;
 use crate::service::reports::register::{Responsible, report};
-use crate::service::reports::{ProcessingRecord, RegisterView, ReportFormat};
+use crate::service::reports::{ProcessingRecord, RegisterView};
 use crate::web::accept::best_of;
 use crate::web::auth::Caller;
 use crate::web::problem::{Kind, Problem};
 use crate::web::query::Query;
-use crate::web::report::{files, workbook};
+use crate::web::report::{csv_files, workbook};
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
@@ -188,7 +188,7 @@ pub async fn read(
     let unwritten = |_| Problem::from(Refusal::Unavailable);
     let (media, name, bytes) = match form {
         "text/csv" => {
-            let files = files(&report(&records, view), ReportFormat::Csv).map_err(unwritten)?;
+            let files = csv_files(&report(&records, view));
             let csv = files.into_values().next().unwrap_or_default();
             ("text/csv; charset=utf-8", "register.csv", csv)
         }

@@ -1,9 +1,10 @@
-//! The lane: one thread with one connection that commits many requests at once. While one batch commits, the next one
-//! fills; there is no timer. The rate grows with the load, and a lone request waits for its own commit only.
+//! The lane: a thread with a connection that commits many requests at once. While one batch commits, the next one
+//! fills; there is no timer. The rate grows with the load, and a lone request waits for its own commit only. Where the
+//! database takes several writers a lane may have several threads: while one waits for the database, another works.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -121,39 +122,48 @@ pub(crate) struct Lane {
     queue: std::sync::RwLock<Option<SyncSender<Box<dyn Job>>>>,
     deadline: Duration,
     figures: Arc<LaneFigures>,
-    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
 }
 
+/// What its threads take turns at.
+type Queue = Arc<Mutex<Receiver<Box<dyn Job>>>>;
+
 impl Lane {
-    /// Starts the thread.
+    /// Starts so many threads.
     pub(crate) fn start(
         name: &str,
+        threads: usize,
         shared: &Arc<Shared>,
         store: &Store,
         queue: usize,
         deadline: Duration,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(queue);
+        let receiver: Queue = Arc::new(Mutex::new(receiver));
         let figures = Arc::new(LaneFigures::default());
-        // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
-        let boot: [u8; 6] = random(&*shared.world);
-        let boot = hex(&boot);
-        let runner = Runner {
-            shared: Arc::clone(shared),
-            store: store.clone(),
-            session: store.session(),
-            sequence: NodeSequence::new(format!("{}.{boot}.{name}", shared.node)),
-            spare: Vec::new(),
-            figures: Arc::clone(&figures),
-        };
-        let thread = std::thread::Builder::new()
-            .name(format!("lane-{name}"))
-            .spawn(move || runner.run(&receiver))?;
+        let threads = (0..threads).map(|_| {
+            // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
+            let boot: [u8; 6] = random(&*shared.world);
+            let boot = hex(&boot);
+            let runner = Runner {
+                shared: Arc::clone(shared),
+                store: store.clone(),
+                session: store.session(),
+                sequence: NodeSequence::new(format!("{}.{boot}.{name}", shared.node)),
+                spare: Vec::new(),
+                figures: Arc::clone(&figures),
+            };
+            let receiver = Arc::clone(&receiver);
+            std::thread::Builder::new()
+                .name(format!("lane-{name}"))
+                .spawn(move || runner.run(&receiver))
+        });
+        let threads = threads.collect::<Result<_, _>>()?;
         Ok(Self {
             queue: std::sync::RwLock::new(Some(sender)),
             deadline,
             figures,
-            thread: std::sync::Mutex::new(Some(thread)),
+            threads: Mutex::new(threads),
         })
     }
 
@@ -193,13 +203,13 @@ impl Lane {
         &self.figures
     }
 
-    /// Takes nothing more, finishes what was taken, and ends the thread.
+    /// Takes nothing more, finishes what was taken, and ends the threads.
     pub(crate) fn stop(&self) {
         if let Ok(mut queue) = self.queue.write() {
             *queue = None;
         }
-        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
-        if let Some(thread) = thread {
+        let threads = self.threads.lock().map(|mut threads| std::mem::take(&mut *threads));
+        for thread in threads.unwrap_or_default() {
             let _ = thread.join();
         }
     }
@@ -221,15 +231,8 @@ struct Runner {
 }
 
 impl Runner {
-    fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
-        loop {
-            let first = match queue.recv_timeout(Duration::from_secs(60)) {
-                Ok(first) => first,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let mut batch = vec![first];
-            batch.extend(queue.try_iter().take(BATCH - 1));
+    fn run(mut self, queue: &Queue) {
+        while let Some(batch) = next_batch(queue) {
             self.figures.waiting.fetch_sub(batch.len(), Ordering::Relaxed);
             self.process(batch);
         }
@@ -340,6 +343,15 @@ impl Runner {
         self.spare.extend(fresh);
         Ok(())
     }
+}
+
+/// Everything that waits, once something does; none when nothing will come any more.
+fn next_batch(queue: &Queue) -> Option<Vec<Box<dyn Job>>> {
+    // Nothing that holds this can panic half-way through a change.
+    let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut batch = vec![queue.recv().ok()?];
+    batch.extend(queue.try_iter().take(BATCH - 1));
+    Some(batch)
 }
 
 const fn is_outage(error: &StoreError) -> bool {

@@ -133,6 +133,9 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
+/// Threads of the lane of checks on PostgreSQL. SQLite has one writer.
+const CHECKERS: usize = 2;
+
 /// The service. Cheap to clone.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
@@ -211,13 +214,19 @@ impl Service {
         let clock = Arc::clone(&shared.world);
         let now = move || clock.now();
         let witnessing = Witnessing::start(options.witnesses, &options.store, &shared.standing, now)?;
-        let lane = |name| Lane::start(name, &shared, &options.store, options.queue, options.deadline);
-        let checks = lane("checks")?;
-        let changes = if options.store.is_postgres() {
-            Some(lane("changes")?)
-        } else {
-            None
+        let postgres = options.store.is_postgres();
+        let lane = |name, threads| {
+            Lane::start(
+                name,
+                threads,
+                &shared,
+                &options.store,
+                options.queue,
+                options.deadline,
+            )
         };
+        let checks = lane("checks", if postgres { CHECKERS } else { 1 })?;
+        let changes = if postgres { Some(lane("changes", 1)?) } else { None };
         let bulk = Pool::start(&shared, &options.store, options.deadline)?;
         let readers = Semaphore::new(READERS);
         let chores = chores::of_service(&shared, &options.store, &access);

@@ -23,6 +23,11 @@ const SMALL: f32 = 9.0;
 const LEADING: f32 = 1.4;
 /// Between the columns of a table.
 const GUTTER: f32 = 10.0;
+/// Between a row of a table and the line under it.
+const RULED: f32 = 3.5;
+/// How thick the lines of a table are, and how dark: 0 is black.
+const RULE: f32 = 0.5;
+const RULE_GREY: f32 = 0.6;
 /// The share of a page's width for the names of rows.
 const NAMES: f32 = 0.34;
 
@@ -31,9 +36,18 @@ const NAMES: f32 = 0.34;
 pub struct Document {
     title: String,
     language: Language,
-    pages: Vec<Vec<Line>>,
+    /// Stands beside the number of each page.
+    footer: String,
+    pages: Vec<Page>,
     /// Where the next line begins, from the bottom.
     y: f32,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    lines: Vec<Line>,
+    /// How high the lines of tables stand.
+    rules: Vec<f32>,
 }
 
 /// A run of letters at its place.
@@ -52,12 +66,20 @@ impl Document {
         let mut document = Self {
             title: title.to_owned(),
             language,
-            pages: vec![Vec::new()],
+            footer: String::new(),
+            pages: vec![Page::default()],
             y: PAGE.1 - MARGIN,
         };
         document.block(title, (20.0, Face::Bold), (MARGIN, column()));
         document.y -= 8.0;
         document
+    }
+
+    /// Words for the foot of every page, beside its number.
+    #[must_use]
+    pub fn with_footer(mut self, text: &str) -> Self {
+        self.footer = format!(" · {text}");
+        self
     }
 
     /// A heading. It stays with what follows.
@@ -105,6 +127,7 @@ impl Document {
             .collect();
         self.keep(3.0 * SMALL * LEADING);
         self.cells(&header, SMALL);
+        self.rule();
         for row in rows {
             let cells: Vec<Cell<'_>> = row
                 .as_ref()
@@ -113,11 +136,13 @@ impl Document {
                 .map(|(text, (x, width))| (text.as_str(), Face::Regular, *x, *width))
                 .collect();
             let before = self.pages.len();
-            self.keep(height(&cells, SMALL));
+            self.keep(height(&cells, SMALL) + RULED);
             if self.pages.len() > before {
                 self.cells(&header, SMALL);
+                self.rule();
             }
             self.cells(&cells, SMALL);
+            self.rule();
         }
         self.y -= 6.0;
     }
@@ -140,7 +165,7 @@ impl Document {
         pdf.pages(tree)
             .kids((1..=count).map(|number| page_ref(number).0))
             .count(count);
-        for (number, lines) in (1..=count).zip(&self.pages) {
+        for (number, drawn) in (1..=count).zip(&self.pages) {
             let (page_id, content_id) = page_ref(number);
             let mut page = pdf.page(page_id);
             page.media_box(Rect::new(0.0, 0.0, PAGE.0, PAGE.1))
@@ -163,10 +188,14 @@ impl Document {
                 y: MARGIN / 2.0,
                 size: SMALL,
                 face: Face::Regular,
-                text: windows_1252(&word),
+                text: windows_1252(&format!("{word}{}", self.footer)),
             };
             let mut content = Content::new();
-            for line in lines.iter().chain([&footer]) {
+            content.set_line_width(RULE).set_stroke_gray(RULE_GREY);
+            for y in &drawn.rules {
+                content.move_to(MARGIN, *y).line_to(MARGIN + column(), *y).stroke();
+            }
+            for line in drawn.lines.iter().chain([&footer]) {
                 content
                     .begin_text()
                     .set_font(line.face.name(), line.size)
@@ -186,8 +215,8 @@ impl Document {
 
     /// A new page, unless so much still fits on this one.
     fn keep(&mut self, height: f32) {
-        if self.y - height < MARGIN && self.pages.last().is_some_and(|page| !page.is_empty()) {
-            self.pages.push(Vec::new());
+        if self.y - height < MARGIN && self.pages.last().is_some_and(|page| !page.lines.is_empty()) {
+            self.pages.push(Page::default());
             self.y = PAGE.1 - MARGIN;
         }
     }
@@ -234,7 +263,15 @@ impl Document {
 
     fn put(&mut self, line: Line) {
         if let Some(page) = self.pages.last_mut() {
-            page.push(line);
+            page.lines.push(line);
+        }
+    }
+
+    /// A line under what was written last.
+    fn rule(&mut self) {
+        self.y -= RULED;
+        if let Some(page) = self.pages.last_mut() {
+            page.rules.push(self.y);
         }
     }
 }

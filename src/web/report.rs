@@ -1,27 +1,26 @@
 //! Reports as files, in a ZIP with a signed manifest.
 
+mod paper;
+
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write as _};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::pdf::Document;
 use crate::audit::export::csv;
 use crate::audit::export::workbook::{Sheet, Workbook};
 use crate::audit::manifest::{COMPRESSION, FileFact};
 use crate::audit::report::FILE;
 use crate::crypto::sha256;
 use crate::domain::hex::hex;
-use crate::domain::preference::Language;
+use self::paper::paper;
+use crate::policy::catalogue::Catalogue;
 use crate::service::Service;
 use crate::service::call::Call;
 use crate::service::refusal::Refusal;
-use crate::service::reports::table::{Cell, shown};
+use crate::service::reports::table::Cell;
 use crate::service::reports::{Report, ReportFormat, ReportPlan};
-
-/// Columns of a table that a page has room for; wider rows stand one below the other.
-const PAGE_COLUMNS: usize = 7;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +42,7 @@ pub enum ReportError {
 /// [`ReportError`].
 pub async fn bundle(service: &Service, call: &Call, plan: &ReportPlan) -> Result<Vec<u8>, ReportError> {
     let report = service.make_report(call, plan).await?;
-    let files = files(&report, plan.format)?;
+    let files = files(&report, plan, &service.catalogue())?;
     let facts = files.iter().map(|(name, bytes)| {
         let fact = FileFact {
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -71,31 +70,37 @@ pub async fn bundle(service: &Service, call: &Call, plan: &ReportPlan) -> Result
 ///
 /// # Errors
 /// Those of writing.
-pub fn files(report: &Report, format: ReportFormat) -> io::Result<BTreeMap<String, Vec<u8>>> {
-    Ok(match format {
-        ReportFormat::Csv => report
-            .tables
-            .iter()
-            .map(|table| {
-                let mut text = Vec::new();
-                let head: Vec<Cell<'_>> = table
-                    .columns
-                    .iter()
-                    .map(|name| Cell::Text((*name).into()))
-                    .collect();
-                csv::push(&mut text, &head);
-                table.rows.iter().for_each(|row| csv::push(&mut text, row));
-                (format!("{}.csv", table.name), text)
-            })
-            .collect(),
+pub fn files(
+    report: &Report,
+    plan: &ReportPlan,
+    catalogue: &Catalogue,
+) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    Ok(match plan.format {
+        ReportFormat::Csv => csv_files(report),
         ReportFormat::Xlsx => [("report.xlsx".to_owned(), workbook(report)?)].into(),
         ReportFormat::Json => [(
             "report.json".to_owned(),
             report.to_json().to_string().into_bytes(),
         )]
         .into(),
-        ReportFormat::Pdf => [("report.pdf".to_owned(), pdf(report))].into(),
+        ReportFormat::Pdf => [("report.pdf".to_owned(), paper(report, plan, catalogue))].into(),
     })
+}
+
+/// A file for each table.
+pub fn csv_files(report: &Report) -> BTreeMap<String, Vec<u8>> {
+    let tables = report.tables.iter().map(|table| {
+        let mut text = Vec::new();
+        let head: Vec<Cell<'_>> = table
+            .columns
+            .iter()
+            .map(|name| Cell::Text((*name).into()))
+            .collect();
+        csv::push(&mut text, &head);
+        table.rows.iter().for_each(|row| csv::push(&mut text, row));
+        (format!("{}.csv", table.name), text)
+    });
+    tables.collect()
 }
 
 /// A sheet for each table, and one that says what it is about.
@@ -129,38 +134,4 @@ pub fn workbook(report: &Report) -> io::Result<Vec<u8>> {
         table.rows.iter().try_for_each(|row| workbook.push(row))?;
     }
     workbook.finish()
-}
-
-fn pdf(report: &Report) -> Vec<u8> {
-    let mut document = Document::new(report.title, Language::En);
-    for (name, fact) in &report.facts {
-        document.row(name, fact);
-    }
-    for note in &report.notes {
-        document.paragraph(note);
-    }
-    for table in &report.tables {
-        document.heading(table.title);
-        if table.rows.is_empty() {
-            document.paragraph("Nothing.");
-        } else if table.columns.len() <= PAGE_COLUMNS {
-            let rows: Vec<Vec<String>> = table
-                .rows
-                .iter()
-                .map(|row| row.iter().map(shown).collect())
-                .collect();
-            document.table(&table.columns, &rows);
-        } else {
-            for row in &table.rows {
-                for (name, cell) in table.columns.iter().zip(row) {
-                    let value = shown(cell);
-                    if !value.is_empty() {
-                        document.row(name, &value);
-                    }
-                }
-                document.paragraph("");
-            }
-        }
-    }
-    document.finish()
 }

@@ -240,6 +240,7 @@ CREATE TABLE keystore.person_key (
     epoch BIGINT NOT NULL,
     wrapped BYTEA NOT NULL,
     kcv BYTEA NOT NULL CHECK (length(kcv) = 16),
-    PRIMARY KEY (person_id, version)
+    -- A check finds the key in the index alone.
+    PRIMARY KEY (person_id, version) INCLUDE (epoch, wrapped, kcv)
 );
 CREATE INDEX person_key_epoch ON keystore.person_key (epoch, person_id);

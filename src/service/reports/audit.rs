@@ -13,7 +13,7 @@ use crate::service::call::Call;
 use crate::service::keys::LOGS;
 use crate::service::search::may_see;
 use crate::service::work::Work;
-use crate::store::{SearchFrom, StoreError};
+use crate::store::{SearchFrom, StoreError, Tx};
 
 /// Batches that are read at a time.
 const STEP: u32 = 256;
@@ -24,6 +24,10 @@ const SEALED: &str = "sealed";
 struct Tally {
     /// By log, kind, library and system.
     kinds: BTreeMap<(&'static str, String, String, String), (u64, u64)>,
+    /// By library, system and purpose: permits and denials.
+    checks: BTreeMap<(String, String, String), (u64, u64)>,
+    /// Denials by decisive reason.
+    denials: BTreeMap<String, u64>,
     acts: Vec<Vec<Cell<'static>>>,
 }
 
@@ -64,7 +68,7 @@ pub(super) fn report(
             }
         }
     }
-    let logs = if everything { logs(service)? } else { Vec::new() };
+    let logs = service.store().read("report_logs", logs)?;
     Ok(tally.report(logs))
 }
 
@@ -80,6 +84,7 @@ impl Tally {
         let (entries, people) = self.kinds.entry(key).or_default();
         *entries += 1;
         *people += leaf.bulk.as_ref().map_or(1, |bulk| bulk.checked);
+        self.count_answers(organisation, leaf);
         if log == "admin" {
             let facts = leaf.extra.iter().filter(|(name, _)| name.as_str() != SEALED);
             let facts: Vec<String> = facts.map(|(name, fact)| format!("{name}={fact}")).collect();
@@ -94,7 +99,46 @@ impl Tally {
         }
     }
 
-    fn report(self, logs: Vec<Vec<Cell<'static>>>) -> Report {
+    /// What a check was answered; of a bulk check, what everybody on its list was.
+    fn count_answers(&mut self, organisation: &str, leaf: &Leaf<'_>) {
+        let outcome = leaf.outcome.as_ref().map(|word| word.as_str());
+        let (permits, denials) = match (&leaf.bulk, outcome) {
+            (Some(bulk), _) => (bulk.permitted, bulk.denied.values().sum()),
+            (None, Some("permit")) => (1, 0),
+            (None, Some("deny")) => (0, 1),
+            (None, _) => return,
+        };
+        let purpose = leaf.purpose.as_ref().map_or("", |word| word.as_str());
+        let key = (
+            organisation.to_owned(),
+            leaf.system.to_string(),
+            purpose.to_owned(),
+        );
+        let sums = self.checks.entry(key).or_default();
+        sums.0 += permits;
+        sums.1 += denials;
+        let decisive = leaf.reasons.first().filter(|_| denials > 0 && leaf.bulk.is_none());
+        let of_list = leaf.bulk.iter().flat_map(|bulk| &bulk.denied);
+        for (reason, count) in of_list.chain(decisive.map(|reason| (reason, &1))) {
+            *self.denials.entry(reason.to_string()).or_default() += count;
+        }
+    }
+
+    fn report(self, logs: Table) -> Report {
+        let checks = self
+            .checks
+            .into_iter()
+            .map(|((organisation, system, purpose), (permits, denials))| {
+                vec![
+                    text(organisation),
+                    text(system),
+                    text(purpose),
+                    Cell::Number(permits),
+                    Cell::Number(denials),
+                ]
+            });
+        let denials = self.denials.into_iter();
+        let denials = denials.map(|(reason, count)| vec![text(reason), Cell::Number(count)]);
         let kinds = self.kinds.into_iter();
         let kinds = kinds.map(|((log, kind, organisation, system), (entries, answers))| {
             vec![
@@ -115,18 +159,16 @@ impl Tally {
             ],
             tables: vec![
                 Table {
-                    name: "logs",
-                    title: "The logs now",
-                    columns: vec![
-                        "log",
-                        "origin",
-                        "state",
-                        "entries",
-                        "checkpointSize",
-                        "checkpointAt",
-                        "cosignedSize",
-                    ],
-                    rows: logs,
+                    name: "checks",
+                    title: "Questions and their answers",
+                    columns: vec!["organisation", "system", "purpose", "permits", "denials"],
+                    rows: checks.collect(),
+                },
+                Table {
+                    name: "denials",
+                    title: "Why the answer was no",
+                    columns: vec!["reason", "denials"],
+                    rows: denials.collect(),
                 },
                 Table {
                     name: "entries",
@@ -140,34 +182,51 @@ impl Tally {
                     columns: vec!["at", "kind", "system", "organisation", "facts", "leafHash"],
                     rows: self.acts,
                 },
+                logs,
             ],
         }
     }
 }
 
-fn logs(service: &Service) -> Result<Vec<Vec<Cell<'static>>>, StoreError> {
-    service.store().read("report_logs", |tx| {
-        let mut rows = Vec::new();
-        for log in tx.audit_logs()? {
-            let head = tx.audit_head(log.id)?.map_or(0, |head| head.size);
-            let newest = tx.newest_checkpoint(log.id)?;
-            let cosigned = tx.newest_cosigned(log.id)?;
-            rows.push(vec![
-                text(log.log.clone()),
-                text(log.origin.clone()),
-                text(match log.state {
-                    crate::store::LogState::Open => "open",
-                    crate::store::LogState::Halted => "halted",
-                    crate::store::LogState::Closed => "closed",
-                }),
-                Cell::Number(head),
-                newest
-                    .as_ref()
-                    .map_or(Cell::Empty, |newest| Cell::Number(newest.size)),
-                newest.map_or(Cell::Empty, |newest| Cell::Time(newest.published_at.millis())),
-                cosigned.map_or(Cell::Empty, |cosigned| Cell::Number(cosigned.size)),
-            ]);
-        }
-        Ok(rows)
+/// The logs as they stand now, with the checkpoint that vouches for what was reported.
+pub(super) fn logs(tx: &mut Tx<'_>) -> Result<Table, StoreError> {
+    let mut rows = Vec::new();
+    for log in tx.audit_logs()? {
+        let head = tx.audit_head(log.id)?.map_or(0, |head| head.size);
+        let newest = tx.newest_checkpoint(log.id)?;
+        let cosigned = tx.newest_cosigned(log.id)?;
+        // The third line of a checkpoint is the hash of its tree (c2sp.org/tlog-checkpoint).
+        let root = newest.as_ref().and_then(|newest| newest.note.lines().nth(2));
+        rows.push(vec![
+            text(log.log.clone()),
+            text(log.origin.clone()),
+            text(match log.state {
+                crate::store::LogState::Open => "open",
+                crate::store::LogState::Halted => "halted",
+                crate::store::LogState::Closed => "closed",
+            }),
+            Cell::Number(head),
+            newest
+                .as_ref()
+                .map_or(Cell::Empty, |newest| Cell::Number(newest.size)),
+            text(root.unwrap_or_default()),
+            newest.map_or(Cell::Empty, |newest| Cell::Time(newest.published_at.millis())),
+            cosigned.map_or(Cell::Empty, |cosigned| Cell::Number(cosigned.size)),
+        ]);
+    }
+    Ok(Table {
+        name: "logs",
+        title: "The logs now",
+        columns: vec![
+            "log",
+            "origin",
+            "state",
+            "entries",
+            "checkpointSize",
+            "rootHash",
+            "checkpointAt",
+            "cosignedSize",
+        ],
+        rows,
     })
 }

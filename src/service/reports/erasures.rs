@@ -101,6 +101,7 @@ pub(super) fn report(
             days(tally.days.last()),
         ]
     });
+    let logs = super::audit::logs(work.tx())?;
     Ok(Report {
         title: "Erasures, art. 17 and 19 GDPR",
         facts: Vec::new(),
@@ -158,6 +159,7 @@ pub(super) fn report(
                 ],
                 rows: tasks,
             },
+            logs,
         ],
     })
 }

@@ -106,7 +106,8 @@ impl ReportPlan {
         &self.leaf
     }
 
-    pub(super) const fn language(&self) -> Language {
+    /// The language of what is written for people.
+    pub const fn language(&self) -> Language {
         if self.dutch { Language::Nl } else { Language::En }
     }
 

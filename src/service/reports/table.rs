@@ -49,6 +49,20 @@ impl Report {
 }
 
 impl Table {
+    /// The numbers of a column together; nought for a column that is not there.
+    pub fn sum(&self, column: &str) -> u64 {
+        let Some(at) = self.columns.iter().position(|name| *name == column) else {
+            return 0;
+        };
+        let cells = self.rows.iter().filter_map(|row| row.get(at));
+        cells
+            .map(|cell| match cell {
+                Cell::Number(number) => *number,
+                _ => 0,
+            })
+            .sum()
+    }
+
     fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
             let members = self.columns.iter().zip(row).map(|(name, cell)| {
