@@ -208,7 +208,10 @@ impl Lane {
         if let Ok(mut queue) = self.queue.write() {
             *queue = None;
         }
-        let threads = self.threads.lock().map(|mut threads| std::mem::take(&mut *threads));
+        let threads = self
+            .threads
+            .lock()
+            .map(|mut threads| std::mem::take(&mut *threads));
         for thread in threads.unwrap_or_default() {
             let _ = thread.join();
         }

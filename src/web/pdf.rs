@@ -78,7 +78,7 @@ impl Document {
     /// Words for the foot of every page, beside its number.
     #[must_use]
     pub fn with_footer(mut self, text: &str) -> Self {
-        self.footer = format!(" · {text}");
+        self.footer = format!(" | {text}");
         self
     }
 
@@ -193,7 +193,10 @@ impl Document {
             let mut content = Content::new();
             content.set_line_width(RULE).set_stroke_gray(RULE_GREY);
             for y in &drawn.rules {
-                content.move_to(MARGIN, *y).line_to(MARGIN + column(), *y).stroke();
+                content
+                    .move_to(MARGIN, *y)
+                    .line_to(MARGIN + column(), *y)
+                    .stroke();
             }
             for line in drawn.lines.iter().chain([&footer]) {
                 content

@@ -8,13 +8,13 @@ use std::io::{self, Cursor, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use self::paper::paper;
 use crate::audit::export::csv;
 use crate::audit::export::workbook::{Sheet, Workbook};
 use crate::audit::manifest::{COMPRESSION, FileFact};
 use crate::audit::report::FILE;
 use crate::crypto::sha256;
 use crate::domain::hex::hex;
-use self::paper::paper;
 use crate::policy::catalogue::Catalogue;
 use crate::service::Service;
 use crate::service::call::Call;

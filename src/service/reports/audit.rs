@@ -117,7 +117,10 @@ impl Tally {
         let sums = self.checks.entry(key).or_default();
         sums.0 += permits;
         sums.1 += denials;
-        let decisive = leaf.reasons.first().filter(|_| denials > 0 && leaf.bulk.is_none());
+        let decisive = leaf
+            .reasons
+            .first()
+            .filter(|_| denials > 0 && leaf.bulk.is_none());
         let of_list = leaf.bulk.iter().flat_map(|bulk| &bulk.denied);
         for (reason, count) in of_list.chain(decisive.map(|reason| (reason, &1))) {
             *self.denials.entry(reason.to_string()).or_default() += count;

@@ -179,7 +179,7 @@ impl RequestReport {
                 return Err(wrong(
                     pointer,
                     "required",
-                    "This report looks at a time; it has no default.",
+                    "This report is about a time: say from when and until when.",
                 ));
             }
         }

@@ -1,6 +1,7 @@
 //! A report on paper, for a board or an auditor: what it is about, the outcome in a few sentences, the tables in words
 //! that people use, and how to check that nobody changed it. The other forms keep the names of the fields.
 
+use crate::domain::ids::{OrganisationId, PurposeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;
 use crate::policy::catalogue::Catalogue;
@@ -23,7 +24,7 @@ pub(super) fn paper(report: &Report, plan: &ReportPlan, catalogue: &Catalogue) -
         kind: plan.kind.to_string(),
     };
     let title = words.say(&format!("report-title-{}", words.kind));
-    let footer = format!("{title} · {}", catalogue.network.name);
+    let footer = format!("{title} | {}", catalogue.network.name);
     let mut document = Document::new(&title, words.language).with_footer(&footer);
     for (name, fact) in words.about(plan) {
         document.row(&name, &fact);
@@ -93,10 +94,7 @@ impl Words<'_> {
             ),
             ("report-of-time", time),
             ("report-of-made", Some(self.moment(plan.made_at()))),
-            (
-                "report-of-policies",
-                Some(self.catalogue.version.clone()),
-            ),
+            ("report-of-policies", Some(self.catalogue.version.clone())),
         ]
         .into_iter()
         .filter_map(|(name, fact)| Some((self.say(name), fact?)))
@@ -206,7 +204,7 @@ impl Words<'_> {
 
     fn cell(&self, column: &str, cell: &Cell<'_>) -> String {
         let value = match cell {
-            Cell::Time(millis) => return self.moment(Moment::from_micros(millis.saturating_mul(1_000))),
+            Cell::Time(millis) => return self.short(Moment::from_micros(millis.saturating_mul(1_000))),
             Cell::Number(number) => return dates::thousands(*number, self.language),
             cell => shown(cell),
         };
@@ -222,24 +220,43 @@ impl Words<'_> {
     }
 
     fn organisation(&self, id: &str) -> String {
-        let found = id.parse().ok().and_then(|id| self.catalogue.organisations.get(&id));
+        let found = id
+            .parse()
+            .ok()
+            .and_then(|id: OrganisationId| self.catalogue.organisations.get(&id));
         found.map_or_else(|| id.to_owned(), |found| found.name.clone())
     }
 
     fn system(&self, id: &str) -> String {
-        let found = id.parse().ok().and_then(|id| self.catalogue.systems.get(&id));
+        let found = id
+            .parse()
+            .ok()
+            .and_then(|id: SystemId| self.catalogue.systems.get(&id));
         let title = found.and_then(|found| found.title.get(&self.language));
         title.cloned().unwrap_or_else(|| id.to_owned())
     }
 
     fn purpose(&self, id: &str) -> String {
-        let found = id.parse().ok().and_then(|id| self.catalogue.purposes.get(&id));
+        let found = id
+            .parse()
+            .ok()
+            .and_then(|id: PurposeId| self.catalogue.purposes.get(&id));
         let notice = found.and_then(|found| found.notice(self.language, false));
         notice.map_or_else(|| id.to_owned(), |notice| notice.title.clone())
     }
 
     fn day(&self, at: Moment) -> String {
         dates::day(at.date(self.catalogue.network.zone), self.language)
+    }
+
+    /// For a column: the day in figures, and the time.
+    fn short(&self, at: Moment) -> String {
+        let zone = self.catalogue.network.zone;
+        let day = match self.language {
+            Language::Nl => at.date(zone).format("%d-%m-%Y"),
+            Language::En => at.date(zone).format("%Y-%m-%d"),
+        };
+        format!("{day} {}", at.utc().with_timezone(&zone).format("%H:%M"))
     }
 
     fn moment(&self, at: Moment) -> String {
