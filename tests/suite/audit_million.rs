@@ -25,10 +25,10 @@ use crate::support::log::opened;
 use crate::support::service::{clock, node};
 use crate::support::store::NOW;
 
-const ENTRIES: u32 = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
+pub const ENTRIES: u32 = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
 const BATCH: u32 = 500;
 /// What the process may ever hold, in KiB: the service, its database connections, and the export.
-const MOST_MEMORY: u64 = 400 << 10;
+pub const MOST_MEMORY: u64 = 400 << 10;
 
 /// A decision as the service writes it.
 fn line(number: u32) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn line(number: u32) -> Vec<u8> {
     leaf.encode()
 }
 
-fn filled(store: &Store) {
+pub fn filled(store: &Store) {
     for node_seq in 0..u64::from(ENTRIES / BATCH) {
         let first = u32::try_from(node_seq).unwrap() * BATCH;
         let lines: Vec<Vec<u8>> = (first..first + BATCH).map(line).collect();
@@ -75,7 +75,7 @@ fn filled(store: &Store) {
     }
 }
 
-async fn sequenced(service: &Service) {
+pub async fn sequenced(service: &Service) {
     let name = LogName::parse("decision").unwrap();
     let since = Instant::now();
     loop {
@@ -88,7 +88,7 @@ async fn sequenced(service: &Service) {
     }
 }
 
-fn most_memory() -> u64 {
+pub fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

@@ -57,6 +57,12 @@ mod cli_telemetry;
 #[cfg(test)]
 mod console_figures;
 #[cfg(test)]
+mod console_looks;
+#[cfg(test)]
+mod console_million;
+#[cfg(test)]
+mod console_pages;
+#[cfg(test)]
 mod decision_matrix;
 #[cfg(test)]
 mod demo;

@@ -31,20 +31,16 @@ pub fn bars(caption: &Caption, rows: &[Bar]) -> String {
     let mut y = 4.0;
     for row in rows {
         picture.words((0.0, y + LETTER - 2.0), "start", "plot-label", &row.name);
-        let width = room * length(row.value.unwrap_or(0)) / length(most);
-        let pattern = usize::from(row.beyond);
-        picture.bar(
-            &caption.id,
-            pattern,
-            (0.0, y + LETTER + 3.0),
-            (width.max(2.0), 14.0),
-        );
-        picture.words(
-            (width.max(2.0) + 8.0, y + LETTER + 15.0),
-            "start",
-            "plot-figure",
-            &row.figure,
-        );
+        let width = match row.value {
+            None | Some(0) => 0.0,
+            Some(value) => (room * length(value) / length(most)).max(2.0),
+        };
+        if width > 0.0 {
+            let pattern = usize::from(row.beyond);
+            picture.bar(&caption.id, pattern, (0.0, y + LETTER + 3.0), (width, 14.0));
+        }
+        let behind = (width + 8.0 * f64::from(u8::from(width > 0.0)), y + LETTER + 15.0);
+        picture.words(behind, "start", "plot-figure", &row.figure);
         y += ROW;
     }
     picture.finish()

@@ -22,7 +22,15 @@ macro_rules! texts {
 }
 
 // One file a room and language. Ids begin with something that tells the rooms apart.
-texts!("common", "desk", "family", "login", "officer-report", "portal");
+texts!(
+    "common",
+    "desk",
+    "family",
+    "login",
+    "officer",
+    "officer-report",
+    "portal"
+);
 
 type Bundle = FluentBundle<FluentResource>;
 
