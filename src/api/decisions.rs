@@ -9,7 +9,7 @@ use super::reading::{Reading, optional};
 use super::schema;
 use super::wire::{PersonReference, hex, names};
 use crate::domain::decision::Question;
-use crate::domain::decision::Reason as DomainReason;
+use crate::domain::decision::{Reason as DomainReason, ReasonCode};
 use crate::domain::preference::Language;
 use crate::domain::purpose::{Action, Channel};
 use crate::policy::explain::explain;
@@ -159,8 +159,29 @@ pub async fn decide(asked: Asked<DecisionRequest>, service: Data<Service>) -> Re
         return Err(Refusal::Forbidden(Forbidden::Scope).into());
     }
     let verb = body.verb(&call, Reading::new(&service))?;
+    let (library, purpose) = (verb.question.organisation.clone(), verb.question.purpose.clone());
     let decided = service.decide(&call, verb).await?;
-    Ok(HttpResponse::Ok().json(Decision::of(&decided, call.language, service.public_base())))
+    let base = service.public_base();
+    let mut answer = Decision::of(&decided, call.language, base);
+    if asking_helps(&decided) {
+        answer.capture_url = Some(format!("{base}/k/{library}.{purpose}"));
+    }
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+/// Whether the person can change the answer by choosing: nobody is asked again soon after a no (R12).
+fn asking_helps(decided: &Decided) -> bool {
+    let decisive = decided.verdict.reasons.first().map(|reason| reason.code);
+    let open = matches!(
+        decisive,
+        Some(
+            ReasonCode::DenyNoConsent
+                | ReasonCode::DenyExpired
+                | ReasonCode::DenyNoticeOutdated
+                | ReasonCode::DenyReconfirmDue
+        )
+    );
+    open && !decided.point_in_time
 }
 
 impl DecisionRequest {

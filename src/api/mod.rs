@@ -16,7 +16,7 @@ pub mod log;
 pub mod oauth;
 pub mod objections;
 pub mod openapi;
-pub mod page;
+pub(crate) use crate::web::bare as page;
 pub mod people;
 pub mod preferences;
 pub mod proofs;
@@ -80,7 +80,7 @@ fn configure(config: &mut ServiceConfig) {
     config
         .app_data(PathConfig::default().error_handler(|_, _| Problem::new(Kind::NotFound).into()))
         .service(web::scope("/v1").configure(|inner| v1(&mut DescribedConfig::new(inner))))
-        .service(unsubscribe::show)
+        .service(unsubscribe::show_page)
         .service(unsubscribe::act)
         .service(docs::index)
         .service(docs::file)

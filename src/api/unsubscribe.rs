@@ -1,41 +1,54 @@
-//! Unsubscribing from a message: a page with one button, and the one-click POST of mail programs (RFC 8058). No cookie,
-//! no login, no redirect; the token in the link is all that is needed.
+//! Unsubscribing from a message (P15): a page with one button, and the one-click POST of mail programs (RFC 8058). No
+//! cookie, no login, no redirect; the token in the link is all that is needed, and it opens nothing else.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
+use askama::Template;
 
-use super::page::{Page, escape, respond};
 use crate::domain::preference::Language;
 use crate::service::Service;
 use crate::service::refusal::Refusal;
 use crate::web::limit::anonymous;
+use crate::web::page::{Page, show, show_with};
 use crate::web::problem::Problem;
+
+#[derive(Template)]
+#[template(path = "portal/unsubscribe.html")]
+struct Unsubscribe {
+    page: Page,
+    /// What is asked or was done, and what follows.
+    lead: String,
+    hint: String,
+    /// Whether the button is still to be pressed.
+    button: bool,
+}
 
 /// The page. Mail scanners fetch links before people do, so it changes nothing.
 #[get("/u/{token}")]
-pub async fn show(
+pub async fn show_page(
     request: HttpRequest,
     token: Path<String>,
     service: Data<Service>,
 ) -> Result<HttpResponse, Problem> {
     anonymous(&request)?;
+    let page = Page::of(&request);
     let about = match service.unsubscribe_page(&token).await {
         Ok(about) => about,
-        Err(refusal) => return unknown(refusal),
+        Err(refusal) => return unknown(page, refusal),
     };
-    let library = escape(&about.organisation);
-    let page = Page {
-        title: "Afmelden · Unsubscribe".to_owned(),
-        body: format!(
-            "<h1>Afmelden</h1>\n<p>Wil je geen berichten meer van {library} over “{nl}”?</p>\n\
-             <form method=\"post\"><button>Meld mij af</button></form>\n<hr>\n\
-             <section lang=\"en\"><h2>Unsubscribe</h2>\n<p>Do you want no more messages from {library} about “{en}”?</p>\n\
-             <form method=\"post\"><button>Unsubscribe me</button></form></section>",
-            nl = escape(&about.title_nl),
-            en = escape(&about.title_en),
-        ),
+    let title = match page.language {
+        Language::Nl => &about.title_nl,
+        Language::En => &about.title_en,
     };
-    Ok(respond(200, &page, Language::Nl))
+    let lead = page.say2("leave-lead", "library", &about.organisation, "title", title);
+    let page = page.titled("leave-title");
+    Ok(show(&Unsubscribe {
+        lead,
+        hint: page.say("leave-hint"),
+        button: true,
+        page,
+    }))
 }
 
 /// The act, as often as somebody likes. The body (`List-Unsubscribe=One-Click`, or an empty form) says nothing the link
@@ -47,33 +60,36 @@ pub async fn act(
     service: Data<Service>,
 ) -> Result<HttpResponse, Problem> {
     anonymous(&request)?;
+    let page = Page::of(&request);
     if let Err(refusal) = service.unsubscribe(&token).await {
-        return unknown(refusal);
+        return unknown(page, refusal);
     }
-    let page = Page {
-        title: "Je bent afgemeld · You are unsubscribed".to_owned(),
-        body: "<h1>Je bent afgemeld</h1>\n<p>Je krijgt deze berichten niet meer.</p>\n<hr>\n\
-               <section lang=\"en\"><h2>You are unsubscribed</h2>\n<p>You will not get these messages any \
-               more.</p></section>"
-            .to_owned(),
-    };
-    Ok(respond(200, &page, Language::Nl))
+    let page = page.titled("leave-done");
+    Ok(show(&Unsubscribe {
+        lead: page.say("leave-done-lead"),
+        hint: page.say("leave-done-hint"),
+        button: false,
+        page,
+    }))
 }
 
 /// One page for every token that is not good, whatever is wrong with it; other refusals as usual.
-fn unknown(refusal: Refusal) -> Result<HttpResponse, Problem> {
+fn unknown(page: Page, refusal: Refusal) -> Result<HttpResponse, Problem> {
     match refusal {
-        Refusal::NotFound | Refusal::Invalid(_) | Refusal::Forbidden(_) => Ok(respond(
-            404,
-            &Page {
-                title: "Deze link werkt niet · This link does not work".to_owned(),
-                body: "<h1>Deze link werkt niet</h1>\n<p>Neem de hele link uit het bericht. Lukt het niet? Vraag het je \
-                       bibliotheek.</p>\n<hr>\n<section lang=\"en\"><h2>This link does not work</h2>\n<p>Use the whole \
-                       link of the message. Still no luck? Ask your library.</p></section>"
-                    .to_owned(),
-            },
-            Language::Nl,
-        )),
-        Refusal::Conflict(_) | Refusal::KeyReused | Refusal::Busy | Refusal::Unavailable => Err(refusal.into()),
+        Refusal::NotFound | Refusal::Invalid(_) | Refusal::Forbidden(_) => {
+            let page = page.titled("leave-unknown");
+            Ok(show_with(
+                StatusCode::NOT_FOUND,
+                &Unsubscribe {
+                    lead: page.say("leave-unknown-lead"),
+                    hint: page.say("leave-unknown-hint"),
+                    button: false,
+                    page,
+                },
+            ))
+        }
+        Refusal::Conflict(_) | Refusal::KeyReused | Refusal::Busy | Refusal::Unavailable => {
+            Err(refusal.into())
+        }
     }
 }

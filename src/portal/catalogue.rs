@@ -85,7 +85,7 @@ pub fn describe(catalogue: &Catalogue, entry: &PurposeEntry, page: &Page) -> Opt
         title: notice.title.clone(),
         summary: notice.summary.clone(),
         pictogram: pictogram(entry),
-        data: data(catalogue, entry, language).join(", "),
+        data: line(&data(catalogue, entry, language)),
         recipients: recipients(catalogue, entry, page).join(", "),
         basis: basis(entry.purpose.legal_basis, page),
         version: entry.purpose.version,
@@ -99,6 +99,23 @@ pub fn data(catalogue: &Catalogue, entry: &PurposeEntry, language: Language) -> 
     scopes
         .filter_map(|id| catalogue.data_scopes.get(id)?.title.get(&language).cloned())
         .collect()
+}
+
+/// Words as one line, inside a sentence: what follows the first begins in lower case.
+pub fn line(words: &[String]) -> String {
+    let mut line = String::new();
+    for word in words {
+        let mut letters = word.chars();
+        match letters.next() {
+            Some(first) if !line.is_empty() => {
+                line.push_str(", ");
+                line.extend(first.to_lowercase());
+                line.extend(letters);
+            }
+            _ => line.push_str(word),
+        }
+    }
+    line
 }
 
 /// Who sees the data: the names of those who run the systems, each once.

@@ -78,7 +78,11 @@ pub struct Asked {
 
 /// A page of the part for members.
 pub(super) fn page_of(request: &HttpRequest, member: &Member) -> Page {
-    super::member_page(Page::of(request), member)
+    let page = Page::of(request);
+    match request.app_data::<Data<Service>>() {
+        Some(service) => super::member::dress(page, service, member),
+        None => page,
+    }
 }
 
 fn who(near: &Near, page: &Page) -> String {

@@ -3,18 +3,21 @@
 mod asking;
 pub mod catalogue;
 pub mod children;
+pub mod choices;
 pub mod desk;
+pub mod links;
 pub mod login;
+pub mod member;
 pub mod public;
+pub mod rights;
+pub mod seen;
 pub mod settings;
 pub mod sixteen;
 
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
-use crate::web::page::Page;
 use crate::web::server::Face;
-use crate::web::session::Member;
 
 /// This face, for [`crate::web::server::start`].
 pub fn face() -> Face {
@@ -29,11 +32,32 @@ pub fn face() -> Face {
 }
 
 /// The paths, so that a wrong method is told which ones there are.
-const PATHS: [(&str, &[Method]); 4] = [
+const PATHS: [(&str, &[Method]); 25] = [
     ("/", &[Method::GET]),
     ("/mijn", &[Method::GET]),
     ("/zo-doen-wij-het", &[Method::GET]),
     ("/toegankelijkheid", &[Method::GET]),
+    ("/mijn/keuzes", &[Method::GET]),
+    ("/mijn/keuzes/{library}/{purpose}", &[Method::GET, Method::POST]),
+    ("/mijn/bewijzen", &[Method::GET]),
+    ("/mijn/bewijzen/{receipt}", &[Method::GET]),
+    ("/mijn/bewijzen/{receipt}/terug", &[Method::POST]),
+    ("/mijn/bewijzen/{receipt}/overal", &[Method::POST]),
+    ("/mijn/bewijzen/{receipt}/bewijs.pdf", &[Method::GET]),
+    ("/mijn/bewijzen/{receipt}/bewijs.json", &[Method::GET]),
+    ("/mijn/stop-alles", &[Method::GET, Method::POST]),
+    ("/mijn/wie-vroeg", &[Method::GET]),
+    ("/mijn/geschiedenis", &[Method::GET]),
+    ("/mijn/gegevens", &[Method::GET]),
+    ("/mijn/gegevens/ophalen", &[Method::POST]),
+    ("/mijn/gegevens/wissen", &[Method::GET, Method::POST]),
+    ("/mijn/bezwaar", &[Method::GET, Method::POST]),
+    ("/mijn/bezwaar/reclame", &[Method::POST]),
+    ("/mijn/verzoeken", &[Method::GET]),
+    ("/mijn/verzoeken/{request}/terug", &[Method::POST]),
+    ("/mijn/verzoeken/{request}/gegevens.zip", &[Method::GET]),
+    ("/k/{token}", &[Method::GET]),
+    ("/k/{token}/qr.svg", &[Method::GET]),
 ];
 
 fn configure(config: &mut ServiceConfig) {
@@ -42,6 +66,31 @@ fn configure(config: &mut ServiceConfig) {
         .service(public::start)
         .service(public::how)
         .service(public::accessibility)
+        .service(choices::overview::mine)
+        .service(choices::question::ask)
+        .service(choices::question::choose)
+        .service(choices::receipt::all)
+        .service(choices::receipt::one)
+        .service(choices::receipt::take_it_back)
+        .service(choices::receipt::same_everywhere)
+        .service(choices::receipt::pdf)
+        .service(choices::receipt::json)
+        .service(choices::stop::look)
+        .service(choices::stop::act)
+        .service(seen::asked::list)
+        .service(seen::history::list)
+        .service(rights::data::held)
+        .service(rights::data::fetch)
+        .service(rights::data::fetch_package)
+        .service(rights::erase::look)
+        .service(rights::erase::confirm)
+        .service(rights::object::look)
+        .service(rights::object::promotion)
+        .service(rights::object::say_why)
+        .service(rights::requests::list)
+        .service(rights::requests::take_back)
+        .service(links::capture::look)
+        .service(links::capture::code)
         .configure(login::configure)
         .configure(desk::configure)
         .service(children::all)
@@ -64,13 +113,3 @@ const OWN: [(&str, &[Method]); 6] = [
     ("/mijn/instellingen", &[Method::GET, Method::POST]),
     ("/mijn/instellingen/elders-uitloggen", &[Method::POST]),
 ];
-
-/// A page of somebody who is signed in as a member.
-fn member_page(page: Page, member: &Member) -> Page {
-    page.with_navigation(&[
-        ("/mijn/keuzes", "member-choices"),
-        ("/mijn/kinderen", "member-children"),
-        ("/mijn/instellingen", "member-settings"),
-    ])
-    .signed_in(member.session.csrf(), "/uitloggen")
-}

@@ -12,6 +12,7 @@ use crate::service::reports::{AskStatistics, Month, Statistics};
 use crate::web::limit::anonymous;
 use crate::web::page::{Page, dates, onward, show};
 use crate::web::problem::Problem;
+use crate::web::session::Visitor;
 
 /// How many months the figures are of.
 const MONTHS: usize = 12;
@@ -64,11 +65,14 @@ pub async fn root(request: HttpRequest) -> HttpResponse {
     onward(&Page::of(&request).to("/mijn"))
 }
 
-/// The first page (P1).
+/// The first page (P1). Who is signed in goes on to their choices.
 #[get("/mijn")]
-pub async fn start(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn start(request: HttpRequest, visitor: Visitor) -> Result<HttpResponse, Problem> {
     anonymous(&request)?;
     let page = Page::of(&request).titled("start-title");
+    if visitor.member.is_some() {
+        return Ok(onward(&page.to("/mijn/keuzes")));
+    }
     Ok(show(&Start { page }))
 }
 

@@ -24,6 +24,7 @@ pub mod keys;
 mod lane;
 mod merge;
 mod once;
+pub mod own;
 mod people;
 pub mod post;
 pub mod propagate;

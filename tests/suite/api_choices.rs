@@ -47,6 +47,7 @@ both_engines! {
         assert_eq!((again.status, again.json()["personId"].as_str()), (200, Some(person.as_str())));
         let never = api.post("/v1/decisions", &question("2000123456")).await.json();
         assert_eq!(decisive(&never), "deny-no-consent");
+        assert!(never["captureUrl"].as_str().unwrap().ends_with("/k/bibliotheek-de-linde.newsletter"));
         assert_eq!(never.as_object().unwrap().keys().count(), unknown.json().as_object().unwrap().keys().count());
 
         let receipt = api.post("/v1/consents", &yes(&api, "2000123456").await).await;
@@ -75,7 +76,7 @@ both_engines! {
             let page = send(api.server.addr, "GET", path, &[], b"").await;
             assert_eq!(page.status, 200);
             assert!(page.body.contains("Bibliotheek De Linde") && page.body.contains("<form method=\"post\">"));
-            assert!(page.header("content-security-policy").unwrap().contains("style-src 'sha256-"));
+            assert!(page.header("content-security-policy").unwrap().contains("style-src 'self'"));
         }
         assert_eq!(api.post("/v1/decisions", &question("2000123456")).await.json()["decision"], "permit");
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
@@ -87,7 +88,8 @@ both_engines! {
         assert_eq!(denied["decision"], "deny");
         let strange = send(api.server.addr, "POST", "/u/nonsense", &form, b"").await;
         assert_eq!(strange.status, 404);
-        assert_eq!(strange.body, send(api.server.addr, "GET", "/u/other", &[], b"").await.body);
+        let other = send(api.server.addr, "GET", "/u/other", &[], b"").await;
+        assert_eq!(strange.body.replace("nonsense", "other"), other.body);
     }
 
     async fn a_past_instant_is_answered_as_it_was(engine) {

@@ -62,7 +62,8 @@ fn tests() -> BTreeSet<(String, String)> {
     for (path, text) in files {
         let mut marked = false;
         for line in text.lines().map(str::trim) {
-            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            let marks = ["#[test]", "#[tokio::test", "#[actix_web::test"];
+            if marks.iter().any(|mark| line.starts_with(mark)) {
                 marked = true;
                 // `on_both_engines!` marks its tests by their argument.
             } else if let Some((_, rest)) = line

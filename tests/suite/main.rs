@@ -91,6 +91,8 @@ mod pages;
 #[cfg(test)]
 mod policy_plan;
 #[cfg(test)]
+mod portal_member;
+#[cfg(test)]
 mod promises_canaries;
 #[cfg(test)]
 mod promises_door;

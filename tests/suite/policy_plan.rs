@@ -18,7 +18,7 @@ fn copy(storage: &TestStorage) -> PathBuf {
     for inner in ["purposes", "themes"] {
         std::fs::create_dir_all(folder.join(inner)).unwrap();
     }
-    for part in ["", "purposes"] {
+    for part in ["", "purposes", "themes"] {
         for entry in std::fs::read_dir(root().join("policies").join(part)).unwrap() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_file() {

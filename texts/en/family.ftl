@@ -24,7 +24,7 @@ asking-full = The whole explanation
 asking-mistake-choose = Choose yes or no.
 asking-mistake-changed = Somebody has just changed this too. Look how it is now. Then choose again.
 asking-mistake-other-parent = The other parent said no today. So it stays no. Talk about it together. Tomorrow you can choose again.
-asking-mistake-no-guardian = We do not know this person as a parent or guardian of this child, or the child is 16 already.
+asking-mistake-no-guardian = We do not know this parent or guardian of this child. Or the child is 16 already.
 asking-mistake-fill-in = Something is missing. Look if everything is filled in. A paper form has a number.
 
 # Children.

@@ -24,7 +24,7 @@ asking-full = De hele uitleg
 asking-mistake-choose = Kies ja of nee.
 asking-mistake-changed = Iemand heeft dit net ook veranderd. Kijk hoe het nu is. Kies dan opnieuw.
 asking-mistake-other-parent = De andere ouder zei vandaag nee. Dan blijft het nee. Praat er samen over. Morgen kun je opnieuw kiezen.
-asking-mistake-no-guardian = Dit is geen ouder of voogd van dit kind bij ons, of het kind is al 16.
+asking-mistake-no-guardian = We kennen deze ouder of voogd niet bij dit kind. Of het kind is al 16.
 asking-mistake-fill-in = Er mist iets. Kijk of alles is ingevuld. Bij een papieren formulier hoort een nummer.
 
 # Children.

@@ -1,6 +1,6 @@
 # Signing in.
 login-title = Inloggen
-login-lead = Log in om te zien en te kiezen wat de bibliotheek met jouw gegevens doet.
+login-lead = Log in. Dan zie en kies je wat de bibliotheek met jouw gegevens doet.
 login-account = Met je bibliotheekaccount
 login-account-text = Je gaat even naar de inlogpagina van je bibliotheek. Daarna kom je hier terug.
 login-account-button = Inloggen met je bibliotheekaccount

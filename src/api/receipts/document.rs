@@ -129,17 +129,7 @@ impl ReceiptDocument {
 
 /// The document with its signature, in the order of its members.
 pub fn signed(document: &ReceiptDocument, service: &Service) -> Value {
-    let mut value = json!(document);
-    let (signature, key_id) = service.sign(canonical(&value).as_bytes());
-    if let Value::Object(members) = &mut value {
-        let signature = ReceiptSignature {
-            algorithm: "Ed25519",
-            key_id,
-            value: URL_SAFE_NO_PAD.encode(signature),
-        };
-        members.insert("signature".to_owned(), json!(signature));
-    }
-    value
+    crate::web::receipt::signed(json!(document), service)
 }
 
 /// What a check of a receipt found.
@@ -223,6 +213,35 @@ mod tests {
         assert_eq!(
             canonical(&value),
             r#"{"a":true,"b":[1,{"y":"é\n\"\\","z":null}]}"#
+        );
+    }
+
+    #[test]
+    fn members_get_the_document_that_systems_get() {
+        let at = crate::domain::moment::Moment::from_micros(1_700_000_000_000_000);
+        let receipt = Receipt {
+            id: crate::domain::ids::EventId::from_bytes([1; 16]),
+            person_id: "p".to_owned(),
+            organisation: "linde".parse().unwrap(),
+            purpose: "newsletter".parse().unwrap(),
+            status: crate::domain::consent::ConsentStatus::Given,
+            awaits_guardian: false,
+            data_scopes: ["email".parse().unwrap()].into(),
+            channels: [crate::domain::purpose::Channel::Email].into(),
+            notice_version: 2,
+            notice_hash: "ab".to_owned(),
+            language: crate::domain::preference::Language::En,
+            method: crate::domain::consent::IndicationMethod::WebForm,
+            actor: crate::domain::event::ActorKind::Oneself,
+            occurred_at: at,
+            recorded_at: at,
+            valid_until: Some(at),
+            leaf_hash: "cd".to_owned(),
+            policy_version: "2026-11-01.1".to_owned(),
+        };
+        assert_eq!(
+            json!(ReceiptDocument::of(&receipt)),
+            crate::web::receipt::document(&receipt)
         );
     }
 

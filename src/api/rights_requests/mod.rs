@@ -1,7 +1,6 @@
 //! Rights requests: entered by systems, handled by officers, answered with letters and packages.
 
 mod asked;
-mod package;
 mod shown;
 
 use actix_web::http::StatusCode;
@@ -338,7 +337,7 @@ pub async fn fetch_package(
         .or(asked_in)
         .or(gathered.standing.preferences.language)
         .unwrap_or(call.language);
-    let bytes = package::zip(&gathered, language).map_err(|_| Problem::new(Kind::Internal))?;
+    let bytes = crate::web::package::zip(&gathered, language).map_err(|_| Problem::new(Kind::Internal))?;
     let name = format!("attachment; filename=\"{}-{id}.zip\"", gathered.request.kind);
     Ok(HttpResponse::Ok()
         .content_type("application/zip")

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::answer::close_for_erased;
 pub use self::enter::EnterRequest;
 pub use self::package::{Gathered, PackageRequest};
+pub(in crate::service) use self::read::own_requests;
 pub use self::read::{ListRequests, RequestPage};
 pub use self::step::{Step, TakeStep};
 use super::Service;

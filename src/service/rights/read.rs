@@ -2,7 +2,7 @@
 
 use super::RightsRequest;
 use super::sealed::{open_request, organisation_of, outline};
-use crate::domain::ids::{OrganisationId, RightsRequestId};
+use crate::domain::ids::{OrganisationId, PersonId, RightsRequestId};
 use crate::domain::moment::Moment;
 use crate::domain::rights::{RequestState, RequestType};
 use crate::service::call::{Call, Scope};
@@ -42,6 +42,19 @@ pub struct RequestPage {
 pub(super) fn one(call: &Call, work: &mut Work<'_, '_>, id: RightsRequestId) -> Result<RightsRequest, Stop> {
     call.require(Scope::RightsManage)?;
     Ok(open_request(call, work, id)?.request)
+}
+
+/// Every request of these people, with everything that was done.
+pub(in crate::service) fn own_requests(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    people: &[PersonId],
+) -> Result<Vec<RightsRequest>, Stop> {
+    let mut requests = Vec::new();
+    for row in work.tx().rights_requests_of(people)? {
+        requests.push(open_request(call, work, row.id)?.request);
+    }
+    Ok(requests)
 }
 
 impl ListRequests {

@@ -10,7 +10,6 @@ use actix_web::middleware::Next;
 use askama::Template;
 
 use super::{Page, show_with};
-use crate::web::headers;
 use crate::web::problem::{PROBLEM_JSON, Problem};
 use crate::web::session::{Turned, Why};
 use crate::web::texts;
@@ -88,7 +87,7 @@ const fn code(why: Why) -> Option<&'static str> {
     }
 }
 
-/// Whether a person reads the answer: a path of the pages, or a browser that went to a path of nobody.
+/// Whether a person reads the answer: a browser went there, and not to a path of programs.
 fn is_for_people(request: &ServiceRequest) -> bool {
     const PROGRAMS: [&str; 7] = [
         "/v1",
@@ -100,13 +99,10 @@ fn is_for_people(request: &ServiceRequest) -> bool {
         "/readyz",
     ];
     let path = request.path();
-    if headers::Page::of(path) == headers::Page::People {
-        return true;
-    }
     let browser = request
         .headers()
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|accepted| accepted.starts_with("text/html"));
+        .is_some_and(|accepted| accepted.contains("text/html"));
     browser && !PROGRAMS.iter().any(|start| path.starts_with(start))
 }

@@ -186,6 +186,15 @@ impl Page {
         self
     }
 
+    /// The same in the language that somebody once chose, unless the address names another.
+    #[must_use]
+    pub const fn for_reader(mut self, language: Option<Language>) -> Self {
+        if let (Some(language), false) = (language, self.chosen) {
+            self.language = language;
+        }
+        self
+    }
+
     /// The same in the look of a library, with its telephone number. What the address names goes first.
     #[must_use]
     pub fn at(mut self, catalogue: &Catalogue, library: &OrganisationId) -> Self {
@@ -258,6 +267,15 @@ impl Page {
         texts::say(self.language, id, values)
     }
 
+    /// The wishes that travel, as hidden fields of a form that is sent with `GET`: a browser drops the query of its address.
+    pub fn wishes(&self) -> Vec<(String, String)> {
+        let carried = self.to("");
+        let query = carried.strip_prefix('?').unwrap_or_default();
+        url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
     /// A link inside this site, with the wishes that travel.
     pub fn to(&self, path: &str) -> String {
         let language = self.chosen.then_some(self.language);
@@ -266,12 +284,16 @@ impl Page {
 
     /// This page in the other language.
     pub fn in_other_language(&self) -> String {
-        self.address(&self.here(), Some(self.other()), self.large)
+        self.address(&self.as_asked(), Some(self.other()), self.large)
     }
 
     /// This page with the other size of letters.
     pub fn in_other_size(&self) -> String {
-        self.address(&self.here(), self.chosen.then_some(self.language), !self.large)
+        self.address(
+            &self.as_asked(),
+            self.chosen.then_some(self.language),
+            !self.large,
+        )
     }
 
     /// The other language.
@@ -292,7 +314,12 @@ impl Page {
         self.library.as_ref()
     }
 
-    fn here(&self) -> String {
+    /// This page, as the place a form on it is sent to: without what was said of the last try.
+    pub fn here(&self) -> String {
+        self.to(&self.path)
+    }
+
+    fn as_asked(&self) -> String {
         if self.query.is_empty() {
             return self.path.clone();
         }

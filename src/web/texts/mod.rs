@@ -27,6 +27,7 @@ texts!(
     "desk",
     "family",
     "login",
+    "mine",
     "officer",
     "officer-report",
     "portal"

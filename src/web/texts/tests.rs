@@ -139,6 +139,10 @@ fn every_used_text_is_there_and_every_text_is_used() {
     for path in paths.iter().filter(|path| !path.ends_with("texts/tests.rs")) {
         let text = std::fs::read_to_string(path).unwrap();
         for (at, _) in text.match_indices(".say") {
+            // Letters and packages have a `say` of their own.
+            if !text[..at].trim_end().ends_with("page") {
+                continue;
+            }
             let rest = &text[at + 4..];
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
             let Some(rest) = rest.strip_prefix('(') else {

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -93,6 +94,15 @@ impl Browser {
         match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
+        }
+    }
+
+    /// Waits until it is on a page whose path begins so.
+    pub async fn arrives(&self, start: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.path().await.starts_with(start) {
+            assert!(Instant::now() < end, "not {start} but {}", self.path().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

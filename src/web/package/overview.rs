@@ -1,6 +1,6 @@
 //! The page of an access package: the same as `data.json`, for people.
 
-use super::super::super::page::{Page, escape};
+use super::super::bare::{Page, escape};
 use super::facts::{Choice, Decision, Facts, Happened, LookUp, PurposeFacts, Recipient, Requested, Source};
 use super::plain::{plain, term};
 use crate::domain::moment::Moment;

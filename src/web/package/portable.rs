@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::super::page::{Page, escape};
+use super::super::bare::{Page, escape};
 use super::facts::{Library, Named};
 use super::words::{Words, is_own_word};
 use crate::domain::event::Change;

@@ -16,7 +16,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use self::facts::Facts;
-use super::super::page::html;
+use super::bare::html;
 use crate::domain::preference::Language;
 use crate::domain::rights::RequestType;
 use crate::service::rights::Gathered;
@@ -25,7 +25,7 @@ use crate::service::rights::Gathered;
 ///
 /// # Errors
 /// None that can occur: it is written into memory.
-pub(super) fn zip(gathered: &Gathered, language: Language) -> ZipResult<Vec<u8>> {
+pub fn zip(gathered: &Gathered, language: Language) -> ZipResult<Vec<u8>> {
     let mut package = Package(ZipWriter::new(Cursor::new(Vec::new())));
     if gathered.request.kind == RequestType::Portability {
         let data = portable::Portable::of(gathered, language);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::super::wire::hex;
 use super::facts::{
     Choice, Decision, Facts, Guardian, Happened, Library, LookUp, Named, Objection, Person, PurposeFacts,
     Recipient, Requested, Retention, Shown, Source, WhySaid,
@@ -12,6 +11,7 @@ use super::facts::{
 use crate::audit::bulk::BulkOutcome;
 use crate::domain::decision::{Effect, Reason, ReasonCode};
 use crate::domain::event::{ActorKind, Change, Event};
+use crate::domain::hex::hex;
 use crate::domain::ids::{DataScopeId, PurposeId, SchemeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;

@@ -1,0 +1,3 @@
+//! Links that are shown or printed.
+
+pub mod capture;

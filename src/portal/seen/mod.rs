@@ -1,0 +1,4 @@
+//! Seeing: who asked about me, and what happened.
+
+pub mod asked;
+pub mod history;
