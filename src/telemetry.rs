@@ -352,8 +352,8 @@ mod tests {
         });
         assert_eq!(
             json,
-            "{\"at\":\"1970-01-01T00:00:00.000Z\",\"duration_ms\":3,\"level\":\"info\",\"message\":\"request served\",\
-             \"route\":\"/v1/decisions\",\"status\":200,\"target\":\"akkoord::telemetry::tests\"}\n"
+            "{\"at\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"target\":\"akkoord::telemetry::tests\",\
+             \"message\":\"request served\",\"route\":\"/v1/decisions\",\"status\":200,\"duration_ms\":3}\n"
         );
     }
 

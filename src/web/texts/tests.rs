@@ -155,7 +155,8 @@ fn every_used_text_is_there_and_every_text_is_used() {
             else {
                 continue;
             };
-            if !has(id) {
+            // Letters and certificates have words of their own in code, which begin with a capital.
+            if id.starts_with(|c: char| c.is_ascii_lowercase()) && !has(id) {
                 missing.push(format!("{}: {id}", path.display()));
             }
         }
