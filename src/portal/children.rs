@@ -8,6 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::asking::{self, Line, Question};
+use super::told;
 use crate::domain::consent::IndicationMethod;
 use crate::domain::event::ActorKind;
 use crate::service::Service;
@@ -283,7 +284,12 @@ pub async fn choose(
         return Ok(back("veranderd"));
     }
     match service.record_consent(&call, verb).await {
-        Ok(_) => Ok(onward(&page.to(&format!("{here}?klaar=1")))),
+        Ok(done) => {
+            if !done.replayed {
+                told::receipt(&service, &call, near.person, &done.answer, &page).await;
+            }
+            Ok(onward(&page.to(&format!("{here}?klaar=1"))))
+        }
         Err(refusal) => match word(&refusal) {
             Some(word) => Ok(back(word)),
             None => Err(refused(refusal)),

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::asking;
 use super::children::page_of;
+use super::told;
 use crate::domain::consent::{ConsentStatus, IndicationMethod, Party};
 use crate::domain::event::ActorKind;
 use crate::domain::ids::OrganisationId;
@@ -17,9 +18,10 @@ use crate::policy::catalogue::{Catalogue, PurposeEntry};
 use crate::service::Service;
 use crate::service::family::Near;
 use crate::service::refusal::Refusal;
+use crate::service::sessions::MemberIdentity;
 use crate::service::verbs::{ActorRef, PersonRef, RecordConsent};
 use crate::web::page::{Page, onward, show};
-use crate::web::session::{Form, Member, Turned, Why, once};
+use crate::web::session::{Form, Member, Turned, Why, once, portal_call};
 
 #[derive(Template)]
 #[template(path = "children/sixteen.html")]
@@ -193,6 +195,27 @@ pub async fn say(
         evidence: None,
         occurred_at: None,
     };
-    service.record_consent(&call, verb).await.map_err(refused)?;
+    let done = service.record_consent(&call, verb).await.map_err(refused)?;
+    if !done.replayed {
+        told::receipt(&service, &call, member.person, &done.answer, &page).await;
+    }
     Ok(onward(&page.to("/mijn/jij-bent-16?klaar=1")))
+}
+
+/// Whether somebody is 16 and a parent's yes still runs that they said nothing about: then this page comes first after signing
+/// in, so that they are told (R22).
+pub(super) async fn is_due(service: &Service, member: &MemberIdentity) -> Result<bool, Refusal> {
+    let call = portal_call(member.language.unwrap_or_default())?;
+    for library in &member.libraries {
+        let own = service.pairwise(&call, library, member.person);
+        let near = service.near(&call, &own).await?;
+        let inherited = near
+            .consents
+            .values()
+            .any(|consent| consent.status.is_yes() && matches!(consent.by, Party::Guardian(_)));
+        if near.is_sixteen && inherited {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -41,6 +41,8 @@ pub struct Near {
     pub marketing_objection: Option<Moment>,
     /// The language they are written to.
     pub language: Option<Language>,
+    /// Whether receipts are mailed.
+    pub receipts: bool,
     /// Counts what was recorded at this library: a form that shows another number is old.
     pub revision: u64,
 }
@@ -84,6 +86,7 @@ impl Service {
                 objections: standing.objections,
                 marketing_objection: standing.marketing_objection,
                 language: standing.preferences.language,
+                receipts: standing.preferences.receipts_by_mail,
                 revision: standing.revision,
             })
         })

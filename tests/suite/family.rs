@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use akkoord::crypto::jwt::sign_jwt;
 use akkoord::domain::consent::{ConsentStatus, IndicationMethod};
 use akkoord::domain::event::ActorKind;
 use akkoord::domain::moment::Moment;
@@ -62,6 +63,15 @@ fn by_number(number: &str) -> PersonRef {
 
 async fn with(site: &PeopleSite, number: &str) -> Visitor {
     site.with(&sign_in(&site.service, number).await)
+}
+
+/// Somebody who signs in with an account, as the provider is told to say.
+async fn arrived(site: &PeopleSite, number: &'static str, from: &str) -> (Visitor, Shown) {
+    site.provider.make_tokens(Some(Arc::new(move |mut claims, key| {
+        claims["member_number"] = serde_json::json!(number);
+        sign_jwt("JWT", &key.public().thumbprint(), &claims, key).unwrap()
+    })));
+    site.arrived("lid-2000100001", from).await
 }
 
 #[track_caller]
@@ -231,6 +241,10 @@ both_engines! {
             let late = mother.post(&question, &csrf, &[("antwoord", answer), ("versie", &version), ("stand", &stand)]).await;
             assert_eq!(late.status, 404, "{answer}");
         }
+        // Told first of all after signing in, until they have said something.
+        let link = "/inloggen/account";
+        let (_, first) = arrived(&site, CHILD, link).await;
+        leads(&first, "/mijn/jij-bent-16");
         let mut child = with(&site, CHILD).await;
         let now = child.get("/mijn/jij-bent-16").await;
         assert!(now.text.contains("Vanaf nu kies je zelf"), "{now:?}");
@@ -240,6 +254,7 @@ both_engines! {
         leads(&child.post("/mijn/jij-bent-16", &now.field("_csrf"), &fields).await, "/mijn/jij-bent-16?klaar=1");
         let after = child.get("/mijn/jij-bent-16").await;
         assert!(!after.text.contains("name=\"antwoord\""), "nothing of a parent is left: {after:?}");
+        leads(&arrived(&site, CHILD, link).await.1, "/mijn/keuzes");
         assert_eq!(word(&site.service, CHILD).await, Some(ConsentStatus::Given));
         site.stop().await;
     }
@@ -337,6 +352,20 @@ both_engines! {
             assert!(shown.text.contains(library), "{library}");
         }
         let csrf = shown.field("_csrf");
+        // The child wants receipts: what a parent chooses for it is mailed to it.
+        let mut child = with(&site, CHILD).await;
+        child.submit("/mijn/instellingen", &[("language", "nl"), ("receipts", "ja")]).await;
+        let page = child_page(&mut mother).await;
+        say(&mut mother, &format!("{page}/{PURPOSE}"), "ja").await;
+        for _ in 0..100 {
+            if !site.mail.letters().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let letters = site.mail.letters();
+        let [letter] = letters.as_slice() else { panic!("one mail: {letters:?}") };
+        assert!(letter.text.reveal().contains("Antwoord: Ja"), "{}", letter.text.reveal());
         leads(&mother.post("/mijn/instellingen/elders-uitloggen", &csrf, &[]).await, "/mijn/instellingen?klaar=uit");
         assert!(site.service.signed_in(&elsewhere).await.unwrap().is_none());
         assert_eq!(mother.get("/mijn/instellingen").await.status, 200);

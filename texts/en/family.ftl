@@ -77,3 +77,20 @@ settings-session-link = You logged in on { $since }, with a link in your mail.
 settings-out-elsewhere = Log out everywhere else
 settings-out-elsewhere-done = You are logged out everywhere else.
 settings-sixteen = What happens when I turn 16?
+
+# A receipt by mail.
+receipt-mail-subject = Receipt of your choice
+receipt-mail-text =
+    Hello,
+
+    Your choice is saved. This is your receipt.
+    About: { $title }
+    Answer: { $answer }
+    When: { $when }
+    At: { $library }
+    Number: { $number }
+
+    Do you want something else? You always can: { $link }
+
+    Kind regards,
+    { $library }

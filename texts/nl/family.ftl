@@ -77,3 +77,20 @@ settings-session-link = Je logde in op { $since }, met een link in je mail.
 settings-out-elsewhere = Overal anders uitloggen
 settings-out-elsewhere-done = Je bent overal anders uitgelogd.
 settings-sixteen = Wat gebeurt er als ik 16 word?
+
+# A receipt by mail.
+receipt-mail-subject = Bewijs van je keuze
+receipt-mail-text =
+    Hallo,
+
+    Je keuze is opgeslagen. Dit is je bewijs.
+    Waarover: { $title }
+    Antwoord: { $answer }
+    Wanneer: { $when }
+    Bij: { $library }
+    Nummer: { $number }
+
+    Wil je iets anders? Dat kan altijd: { $link }
+
+    Groet,
+    { $library }

@@ -8,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Asked, MEMBERS_HOME, STAFF_HOME, enter, limited, with_onward};
+use super::{Asked, STAFF_HOME, enter, home, limited, with_onward};
 use crate::crypto::constant_time_eq;
 use crate::domain::personal::Personal;
 use crate::outward::oidc::{CameBack, RelyingParty};
 use crate::service::Service;
 use crate::service::refusal::Refusal;
 use crate::service::sessions::staff::Role;
-use crate::service::sessions::{How, LoginOnTheWay, Token};
+use crate::service::sessions::{How, LoginOnTheWay, MemberIdentity, Token};
 use crate::web::page::{Page, onward};
 use crate::web::session::doors::Doors;
 use crate::web::session::onward::local;
@@ -177,16 +177,15 @@ async fn arrive(
         };
         enter(request, service, &token, local(&way.onward).unwrap_or(home)).await?
     } else {
-        let Some(token) = member(service, doors, &claims).await? else {
+        let Some(found) = member(service, doors, &claims).await? else {
             return lost("onbekend");
         };
-        enter(
-            request,
-            service,
-            &token,
-            local(&way.onward).unwrap_or(MEMBERS_HOME),
-        )
-        .await?
+        let token = service.sign_in_member(found.person, How::Account).await?;
+        let to = match local(&way.onward) {
+            Some(asked) => asked,
+            None => home(service, &found).await?,
+        };
+        enter(request, service, &token, to).await?
     };
     Ok(Ok(entered))
 }
@@ -195,7 +194,7 @@ async fn member(
     service: &Service,
     doors: &Doors,
     claims: &Map<String, Value>,
-) -> Result<Option<Token>, Refusal> {
+) -> Result<Option<MemberIdentity>, Refusal> {
     let Some(door) = &doors.members else {
         return Ok(None);
     };
@@ -207,13 +206,7 @@ async fn member(
         let library = claimed.library.as_ref();
         library.is_none_or(|library| member.libraries.contains(library))
     });
-    match found {
-        Some(member) => service
-            .sign_in_member(member.person, How::Account)
-            .await
-            .map(Some),
-        None => Ok(None),
-    }
+    Ok(found)
 }
 
 async fn staff(

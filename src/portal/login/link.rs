@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use askama::Template;
 use serde::Deserialize;
 
-use super::{MEMBERS_HOME, Nothing, enter, limited};
+use super::{Nothing, enter, home, limited};
 use crate::domain::personal::Personal;
 use crate::domain::preference::Language;
 use crate::service::Service;
@@ -90,7 +90,7 @@ async fn send(service: &Service, wanted: &Wanted, language: Language) -> Result<
         return Ok(());
     };
     let language = member.language.unwrap_or(language);
-    let onward = local(&wanted.verder).unwrap_or(MEMBERS_HOME);
+    let onward = local(&wanted.verder).unwrap_or_default();
     let Some(token) = service.make_login_link(member.person, onward).await? else {
         return Ok(());
     };
@@ -119,7 +119,7 @@ async fn send(service: &Service, wanted: &Wanted, language: Language) -> Result<
 
 /// Look in your mail.
 #[get("/inloggen/link/verstuurd")]
-pub async fn asked(request: HttpRequest) -> HttpResponse {
+pub async fn sent(request: HttpRequest) -> HttpResponse {
     show(&Sent {
         page: Page::of(&request).titled("login-sent"),
     })
@@ -170,7 +170,10 @@ pub async fn press(
     };
     let session = service.sign_in_member(member.person, How::Link).await;
     let session = session.map_err(refused)?;
-    let to = local(&to).unwrap_or(MEMBERS_HOME);
+    let to = match local(&to) {
+        Some(asked) => asked,
+        None => home(&service, &member).await.map_err(refused)?,
+    };
     enter(&request, &service, &session, to).await.map_err(refused)
 }
 

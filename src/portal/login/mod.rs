@@ -12,9 +12,10 @@ use askama::Template;
 use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
 
+use super::sixteen;
 use crate::service::Service;
 use crate::service::refusal::Refusal;
-use crate::service::sessions::Token;
+use crate::service::sessions::{MemberIdentity, Token};
 use crate::web::limit;
 use crate::web::page::{Page, onward, show};
 use crate::web::session::doors::Doors;
@@ -42,7 +43,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(account::go_staff)
         .service(account::returned)
         .service(link::ask)
-        .service(link::asked)
+        .service(link::sent)
         .service(link::look)
         .service(link::press)
         .service(leave)
@@ -144,6 +145,15 @@ fn choose(
         onward,
         staff,
         page,
+    })
+}
+
+/// Where a member goes who asked for nothing else: to the choices; who turned 16 first sees what a parent chose.
+async fn home(service: &Service, member: &MemberIdentity) -> Result<&'static str, Refusal> {
+    Ok(if sixteen::is_due(service, member).await? {
+        "/mijn/jij-bent-16"
+    } else {
+        MEMBERS_HOME
     })
 }
 
