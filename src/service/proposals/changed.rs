@@ -86,17 +86,17 @@ impl Changed {
 
     /// A file that is no file of policies.
     pub(super) fn stranger(&self) -> Option<&str> {
+        let named = |file: &str, folder: &str, ending: &str| {
+            let stem = file
+                .strip_prefix(folder)
+                .and_then(|name| name.strip_suffix(ending));
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(fits))
+        };
         let known = |file: &str| {
-            let purpose = file
-                .strip_prefix("purposes/")
-                .and_then(|name| name.strip_suffix(".toml"));
-            let named = purpose.is_some_and(|stem| {
-                !stem.is_empty()
-                    && stem
-                        .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            });
-            named || ["network.toml", "data-scopes.toml", "systems.toml"].contains(&file)
+            named(file, "purposes/", ".toml")
+                || named(file, "themes/", ".css")
+                || ["network.toml", "data-scopes.toml", "systems.toml"].contains(&file)
         };
         self.0.keys().map(String::as_str).find(|file| !known(file))
     }

@@ -179,7 +179,7 @@ impl SaveDraft {
         }
         if let Some(file) = self.files.stranger() {
             let detail = format!(
-                "{file} is no policy file: use network.toml, data-scopes.toml, systems.toml or purposes/<id>.toml."
+                "{file} is no policy file: use network.toml, data-scopes.toml, systems.toml, purposes/<id>.toml or themes/<library>.css."
             );
             return wrong("/files", "unexpected-file", detail);
         }
