@@ -131,7 +131,7 @@ fn every_used_text_is_there_and_every_text_is_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths = Vec::new();
     files(&root.join("templates"), ".html", &mut paths);
-    for room in ["web", "portal", "officer"] {
+    for room in ["web", "portal", "officer", "api"] {
         files(&root.join("src").join(room), ".rs", &mut paths);
     }
     let mut whole = String::new();
