@@ -13,6 +13,7 @@ use crate::domain::ids::OrganisationId;
 use crate::policy::catalogue::{Catalogue, Notice, PurposeEntry};
 use crate::portal::catalogue::{Group, data, line, pictogram, recipients};
 use crate::portal::member::{Subject, call, dress};
+use crate::portal::told;
 use crate::service::Service;
 use crate::service::call::Idempotency;
 use crate::service::own::Own;
@@ -308,6 +309,9 @@ pub async fn answer(
             let verb = consent(service, subject, &call, &library, entry, wants, &own, page);
             match service.record_consent(&call, verb).await {
                 Ok(done) => {
+                    if !done.replayed {
+                        told::receipt(service, &call, subject.person, &done.answer, page).await;
+                    }
                     let to = format!("{}/bewijzen/{}?klaar=1", subject.base, done.answer.id);
                     Ok(onward(&page.to(&to)))
                 }

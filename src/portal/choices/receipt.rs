@@ -14,6 +14,7 @@ use crate::domain::preference::Language;
 use crate::policy::catalogue::Catalogue;
 use crate::portal::catalogue::line;
 use crate::portal::member::{Subject, call, dress};
+use crate::portal::told;
 use crate::service::Service;
 use crate::service::verbs::{ConsentHistory, FetchReceipt, Receipt};
 use crate::web::page::{Page, onward, show};
@@ -350,7 +351,11 @@ async fn record(
             continue; // it is so already
         }
         let verb = consent(service, subject, &call, library, entry, yes, &own, page);
-        last = Some(service.record_consent(&call, verb).await?.answer.id);
+        let done = service.record_consent(&call, verb).await?;
+        if !done.replayed {
+            told::receipt(service, &call, subject.person, &done.answer, page).await;
+        }
+        last = Some(done.answer.id);
     }
     Ok(last)
 }

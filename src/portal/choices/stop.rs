@@ -10,6 +10,7 @@ use super::state::{Answer, State};
 use crate::domain::consent::IndicationMethod;
 use crate::portal::catalogue::{Group, of_group};
 use crate::portal::member::{Subject, call, dress};
+use crate::portal::told;
 use crate::service::Service;
 use crate::service::verbs::RecordObjection;
 use crate::web::page::{Page, onward, show};
@@ -88,7 +89,10 @@ pub async fn act(
             let said = own.standing.consents.get(&entry.purpose.id);
             if said.is_some_and(|said| said.status.is_yes() || said.awaits_guardian) {
                 let verb = consent(&service, &subject, &call, &library, entry, false, &own, &page);
-                service.record_consent(&call, verb).await?;
+                let done = service.record_consent(&call, verb).await?;
+                if !done.replayed {
+                    told::receipt(&service, &call, subject.person, &done.answer, &page).await;
+                }
             }
         }
         if own.standing.marketing_objection.is_none() {
