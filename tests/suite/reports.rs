@@ -738,7 +738,7 @@ both_engines! {
             assert_eq!(report(kind, &format!("{kind}.zip"), &more).0.code, 1, "it exists");
         }
         for (kind, more, words) in [
-            ("audit", vec![], "it has no default"),
+            ("audit", vec![], "say from when and until when"),
             ("breach", time.to_vec(), "--reader"),
             ("register", vec!["--organisation", "nowhere"], "no library `nowhere`"),
         ] {
