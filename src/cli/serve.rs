@@ -62,12 +62,15 @@ pub fn run(arguments: &ServeArguments) -> Result<(), Failure> {
             service.ensure_test_subjects().await?;
         }
         let doors = config.login.doors(&config.base()).map_err(Failure::Misconfigured)?;
-        // Held until the end: it stops when it is dropped.
-        let _round = match &config.mail {
-            Some(mail) => Some(outward::mail::start(
-                service.clone(),
-                mail.postman().map_err(Failure::Misconfigured)?,
-            )),
+        // Held until the end: they stop when they are dropped.
+        let _rounds = match &config.mail {
+            Some(mail) => {
+                let postman = mail.postman().map_err(Failure::Misconfigured)?;
+                Some((
+                    outward::mail::start(service.clone(), postman),
+                    crate::portal::tidings::start(service.clone()),
+                ))
+            }
             None => None,
         };
         let options = ServerOptions {

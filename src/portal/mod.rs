@@ -13,6 +13,7 @@ pub mod rights;
 pub mod seen;
 pub mod settings;
 pub mod sixteen;
+pub mod tidings;
 mod told;
 
 use actix_web::http::Method;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Service;
-use super::bulk::search::outcomes_about;
+use super::bulk::search::outcomes_between;
 use super::call::Call;
 use super::refusal::Refusal;
 use super::rights::RightsRequest;
 use super::rights::own_requests;
-use super::search::{FoundEntry, entries_about};
+use super::search::{FoundEntry, entries_between};
 use super::work::{PersonState, Stop, Work};
 use crate::domain::decision::ReasonCode;
 use crate::domain::ids::{OrganisationId, PersonId, PurposeId, RightsRequestId};
@@ -40,6 +40,20 @@ pub struct OwnWord {
     pub until: Option<Moment>,
 }
 
+/// Lines of bulk checks that one look reads at most, each of a quarter of a megabyte.
+const LINES: u32 = 400;
+
+/// Checks about somebody in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnChecks {
+    /// They, newest first.
+    pub items: Vec<FoundEntry>,
+    /// Since when they are all there: when it was asked, or later where there was too much to read at once.
+    pub from: Moment,
+    /// Whether there may be older ones: the person was known before.
+    pub older: bool,
+}
+
 impl Service {
     /// What is current about a member at a library.
     ///
@@ -55,12 +69,19 @@ impl Service {
             .await
     }
 
-    /// The checks about a member that any system made, singly or in a list, newest first.
+    /// The checks about a member that any system made from an instant on and before another, singly or in a list, newest
+    /// first. What is read is bounded by the span and by [`OwnChecks::from`], however much the log holds.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] when there is no such person, or none any more.
-    pub async fn own_checks(&self, call: &Call, person: PersonId) -> Result<Vec<FoundEntry>, Refusal> {
-        self.read(call, move |call, work| checks(call, work, person))
+    pub async fn own_checks(
+        &self,
+        call: &Call,
+        person: PersonId,
+        from: Moment,
+        before: Moment,
+    ) -> Result<OwnChecks, Refusal> {
+        self.read(call, move |call, work| checks(call, work, person, (from, before)))
             .await
     }
 
@@ -138,17 +159,29 @@ fn people(work: &mut Work<'_, '_>, person: PersonId) -> Result<Vec<PersonId>, St
     Ok(people)
 }
 
-fn checks(call: &Call, work: &mut Work<'_, '_>, person: PersonId) -> Result<Vec<FoundEntry>, Stop> {
+fn checks(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    person: PersonId,
+    (from, before): (Moment, Moment),
+) -> Result<OwnChecks, Stop> {
     let people = people(work, person)?;
-    let mut found = Vec::new();
+    let (mut items, from) = outcomes_between(call, work, people.clone(), (from, before), LINES)?;
     for id in &people {
         let keys = work.person_as_stored(*id)?.and_then(|stored| stored.keys.clone());
         if let Some(keys) = keys {
-            found.extend(entries_about(call, work, *id, &keys, false)?);
+            items.extend(entries_between(
+                call,
+                work,
+                *id,
+                &keys,
+                ("decision", from, before),
+            )?);
         }
     }
-    found.extend(outcomes_about(call, work, people, false)?);
-    found.retain(|entry| entry.log == "decision" && entry.leaf.purpose.is_some());
-    found.sort_by_key(|entry| std::cmp::Reverse((entry.leaf.millis, entry.leaf.id.to_string())));
-    Ok(found)
+    items.retain(|entry| entry.log == "decision" && entry.leaf.purpose.is_some());
+    items.sort_by_key(|entry| std::cmp::Reverse((entry.leaf.millis, entry.leaf.id.to_string())));
+    let known = work.tx().oldest_events(&people)?;
+    let older = known.iter().any(|(_, first)| *first < from);
+    Ok(OwnChecks { items, from, older })
 }

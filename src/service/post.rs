@@ -57,6 +57,11 @@ fn label(id: &[u8; 16]) -> String {
 }
 
 impl Service {
+    /// A mail as it waits in the database.
+    pub(super) fn sealed_letter(&self, id: &[u8; 16], letter: &Letter) -> Result<String, Refusal> {
+        self.sealed(&label(id), letter)
+    }
+
     /// Puts a mail in the post. It goes with the person who is erased.
     ///
     /// # Errors
@@ -66,7 +71,7 @@ impl Service {
         let row = MailRow {
             id,
             person_id,
-            sealed: self.sealed(&label(&id), letter)?,
+            sealed: self.sealed_letter(&id, letter)?,
             attempts: 0,
             created_at: now,
             due_at: now,

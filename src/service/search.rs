@@ -21,7 +21,7 @@ use crate::domain::ids::{OrganisationId, PersonId, PurposeId, SystemId};
 use crate::domain::moment::Moment;
 use crate::domain::personal::Personal;
 use crate::policy::catalogue::Catalogue;
-use crate::store::{SearchFrom, StoreError, StoredBatch};
+use crate::store::{PrivateEntry, SearchFrom, StoreError, StoredBatch};
 
 /// How many batches are read at a time.
 const STEP: u32 = 256;
@@ -360,11 +360,35 @@ pub(super) fn entries_about(
     keys: &PersonKeys,
     open: bool,
 ) -> Result<Vec<FoundEntry>, Stop> {
+    let rows = work.tx().audit_private_of(id)?;
+    entries_of_rows(call, work, id, keys, open, rows)
+}
+
+/// Those entries of one log that were written in a span of time, the last instant not included.
+pub(super) fn entries_between(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    id: PersonId,
+    keys: &PersonKeys,
+    (log, from, before): (&str, Moment, Moment),
+) -> Result<Vec<FoundEntry>, Stop> {
+    let rows = work.tx().audit_private_between(log, id, from, before)?;
+    entries_of_rows(call, work, id, keys, false, rows)
+}
+
+fn entries_of_rows(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    id: PersonId,
+    keys: &PersonKeys,
+    open: bool,
+    rows: Vec<PrivateEntry>,
+) -> Result<Vec<FoundEntry>, Stop> {
     let audit_keys = AuditKeys::derive(keys);
 
     let mut batches: BTreeMap<(String, String, u64), Option<StoredBatch>> = BTreeMap::new();
     let mut items = Vec::new();
-    for entry in work.tx().audit_private_of(id)? {
+    for entry in rows {
         let key = (entry.log.clone(), entry.node.clone(), entry.node_seq);
         if !batches.contains_key(&key) {
             let read = work

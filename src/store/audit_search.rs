@@ -139,4 +139,41 @@ impl Tx<'_> {
                 .load(connection)
         })
     }
+
+    /// The private parts about one person of a log's batches that were written in a span of time (the first instant
+    /// included, the last not), in no order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_private_between(
+        &mut self,
+        log: &str,
+        person: PersonId,
+        from: Moment,
+        before: Moment,
+    ) -> Result<Vec<PrivateEntry>, StoreError> {
+        self.run(|connection| {
+            audit_private::table
+                .inner_join(
+                    audit_batch::table.on(audit_batch::log
+                        .eq(audit_private::log)
+                        .and(audit_batch::node.eq(audit_private::node))
+                        .and(audit_batch::node_seq.eq(audit_private::node_seq))),
+                )
+                .filter(audit_private::person_id.eq(person.as_bytes().as_slice()))
+                .filter(audit_private::log.eq(log))
+                .filter(audit_batch::created_at.ge(from.micros()))
+                .filter(audit_batch::created_at.lt(before.micros()))
+                .select((
+                    audit_private::log,
+                    audit_private::node,
+                    audit_private::node_seq,
+                    audit_private::off,
+                    audit_private::person_id,
+                    audit_private::key_version,
+                    audit_private::sealed,
+                ))
+                .load(connection)
+        })
+    }
 }

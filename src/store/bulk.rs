@@ -52,6 +52,9 @@ pub struct BulkRow {
     pub created_at: Moment,
 }
 
+/// A line with its place, as read.
+type PlacedLine = (Bytes<16>, String, String, Number<u64>, Number<u32>);
+
 /// Where a reading of packed entries goes on: after this row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BulkPlace {
@@ -274,6 +277,61 @@ impl Tx<'_> {
                 .limit(i64::from(limit))
                 .select(audit_bulk::all_columns)
                 .load(connection)
+        })
+    }
+
+    /// Where the packed entries of lines stand whose ids lie in a span (the first included, the last not), newest first,
+    /// `limit` at most. Ids begin with the time of the line and stand before the entries in a row: no entries are read.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_bulk_lines(
+        &mut self,
+        from: &[u8; 16],
+        before: &[u8; 16],
+        limit: u32,
+    ) -> Result<Vec<([u8; 16], BulkPlace)>, StoreError> {
+        let rows: Vec<PlacedLine> = self.run(|connection| {
+            audit_bulk::table
+                .filter(audit_bulk::line.ge(from.as_slice()))
+                .filter(audit_bulk::line.lt(before.as_slice()))
+                .order(audit_bulk::line.desc())
+                .limit(i64::from(limit))
+                .select((
+                    audit_bulk::line,
+                    audit_bulk::log,
+                    audit_bulk::node,
+                    audit_bulk::node_seq,
+                    audit_bulk::off,
+                ))
+                .load(connection)
+        })?;
+        let placed = rows.into_iter().map(|(line, log, node, node_seq, off)| {
+            let place = BulkPlace {
+                log,
+                node,
+                node_seq: node_seq.into(),
+                off: off.into(),
+            };
+            (line.into(), place)
+        });
+        Ok(placed.collect())
+    }
+
+    /// The packed entries at a place.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn audit_bulk_at(&mut self, place: &BulkPlace) -> Result<Option<BulkRow>, StoreError> {
+        self.run(|connection| {
+            audit_bulk::table
+                .filter(audit_bulk::log.eq(&place.log))
+                .filter(audit_bulk::node.eq(&place.node))
+                .filter(audit_bulk::node_seq.eq(int(place.node_seq)))
+                .filter(audit_bulk::off.eq(int(place.off)))
+                .select(audit_bulk::all_columns)
+                .first(connection)
+                .optional()
         })
     }
 }

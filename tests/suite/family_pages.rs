@@ -9,8 +9,10 @@ use akkoord::domain::personal::Personal;
 use akkoord::service::sessions::Token;
 use akkoord::service::sessions::staff::Role;
 use akkoord::service::verbs::{LinkGuardian, PersonRef};
-use akkoord::world::{RealWorld, World as _};
+use akkoord::world::{RealWorld, TurnedWorld, World as _};
 
+use crate::portal_told::says_yes_to;
+use crate::support::app::{Setup, service};
 use crate::support::browser::{Browser, Scripts, WIDTHS, none};
 use crate::support::engine::{Engine, TestStorage};
 use crate::support::people::{call_of, member, register, register_with, sign_in, sign_in_staff};
@@ -19,19 +21,18 @@ use crate::support::people_site::PeopleSite;
 const LINDE: &str = "bibliotheek-de-linde";
 const PARENT: &str = "2000100001";
 const CHILD: &str = "2000100005";
+const GROWN: &str = "2000100006";
 
-async fn site(storage: &TestStorage) -> PeopleSite {
-    let site = PeopleSite::start(storage.url(), &Arc::new(RealWorld)).await;
-    register(&site.service, LINDE, PARENT, "1982-08-14").await;
+/// The birth date of who turns 16 in so many days.
+fn sixteen_in(days: i64) -> String {
     let zone = chrono_tz::Europe::Amsterdam;
-    let tomorrow = RealWorld.now().plus_seconds(86_400).date(zone);
-    let born = tomorrow
-        .checked_sub_months(chrono::Months::new(16 * 12))
-        .unwrap()
-        .to_string();
-    let identifiers = [("member-number", CHILD), ("email", "sam@lindemail.example")];
-    let child = register_with(&site.service, LINDE, &identifiers, &born).await;
-    let verb = LinkGuardian {
+    let birthday = RealWorld.now().plus_seconds(days * 86_400).date(zone);
+    let years = chrono::Months::new(16 * 12);
+    birthday.checked_sub_months(years).unwrap().to_string()
+}
+
+fn guardian_of(child: String) -> LinkGuardian {
+    LinkGuardian {
         child,
         guardian: PersonRef::Identifier {
             scheme: "member-number".parse().unwrap(),
@@ -39,7 +40,29 @@ async fn site(storage: &TestStorage) -> PeopleSite {
         },
         verification: GuardianVerification::Desk,
         evidence: None,
-    };
+    }
+}
+
+/// What happened three days ago: a parent chose for somebody who turned 16 yesterday.
+async fn before(storage: &TestStorage) {
+    let then = Arc::new(TurnedWorld::starting(RealWorld.now().plus_seconds(-3 * 86_400)));
+    let service = service(storage.url(), then, &Setup::default());
+    register(&service, LINDE, PARENT, "1982-08-14").await;
+    let grown = register(&service, LINDE, GROWN, &sixteen_in(-1)).await;
+    let verb = guardian_of(grown);
+    service.link_guardian(&call_of("wise"), verb).await.unwrap();
+    for purpose in ["newsletter", "reading-tips"] {
+        says_yes_to(&service, purpose, LINDE, GROWN, Some(PARENT)).await;
+    }
+    tokio::task::spawn_blocking(move || service.stop()).await.unwrap();
+}
+
+async fn site(storage: &TestStorage) -> PeopleSite {
+    before(storage).await;
+    let site = PeopleSite::start(storage.url(), &Arc::new(RealWorld)).await;
+    let identifiers = [("member-number", CHILD), ("email", "sam@lindemail.example")];
+    let child = register_with(&site.service, LINDE, &identifiers, &sixteen_in(1)).await;
+    let verb = guardian_of(child);
     site.service.link_guardian(&call_of("wise"), verb).await.unwrap();
     site
 }
@@ -58,6 +81,27 @@ async fn look_at(browser: &Browser, pages: &[(&str, String)]) -> Vec<String> {
             for width in WIDTHS {
                 found.extend(browser.look(name, language, width).await);
             }
+        }
+    }
+    found
+}
+
+/// The page after a form that does not stand on a page of ours any more.
+async fn old_form(browser: &Browser) -> Vec<String> {
+    let mut found = Vec::new();
+    for language in ["nl", "en"] {
+        browser.go(&format!("/mijn/instellingen?taal={language}")).await;
+        browser
+            .run("document.querySelector('main form [name=_csrf]').value = 'x'; document.querySelector('main form').submit()")
+            .await;
+        let title = if language == "nl" {
+            "We hebben niets veranderd"
+        } else {
+            "We changed nothing"
+        };
+        browser.reads(title).await;
+        for width in WIDTHS {
+            found.extend(browser.look("error-old-form", language, width).await);
         }
     }
     found
@@ -86,7 +130,6 @@ async fn every_page_of_families_and_the_desk_is_good_to_look_at() {
     let child = member(service, CHILD).await.unwrap().person;
     let library = LINDE.parse().unwrap();
     let as_portal = service.pairwise(&call_of("portal"), &library, child);
-    let as_desk = service.pairwise(&call_of("desk"), &library, child);
     let link = service
         .make_login_link(child, "/mijn/keuzes")
         .await
@@ -130,17 +173,39 @@ async fn every_page_of_families_and_the_desk_is_good_to_look_at() {
     );
     become_(&browser, &sign_in(service, CHILD).await).await;
     found.extend(look_at(&browser, &[page("sixteen-ahead", "/mijn/jij-bent-16")]).await);
+    become_(&browser, &sign_in(service, GROWN).await).await;
+    found.extend(
+        look_at(
+            &browser,
+            &[
+                page("sixteen", "/mijn/jij-bent-16"),
+                page("sixteen-saved", "/mijn/jij-bent-16?klaar=1"),
+                page("children-none", "/mijn/kinderen"),
+                page("still-in", "/uitloggen"),
+                page("error-500", "/mijn/stuk"),
+            ],
+        )
+        .await,
+    );
+    found.extend(old_form(&browser).await);
 
-    become_(&browser, &sign_in_staff(service, Role::Desk, &[LINDE]).await).await;
-    let question = format!("/balie/lid/{as_desk}/newsletter");
+    let desk = sign_in_staff(service, Role::Desk, &[LINDE]).await;
+    become_(&browser, &desk).await;
+    let looked = [("nummer", CHILD), ("waarom", "balie")];
+    let seen = site.with(&desk).submit("/balie", &looked).await.to;
+    let question = format!("{seen}/newsletter");
+    let stop = format!("{seen}/bezwaar/reclame");
     found.extend(
         look_at(
             &browser,
             &[
                 page("desk", "/balie"),
                 page("desk-unknown", "/balie?fout=onbekend"),
-                page("desk-member", &format!("/balie/lid/{as_desk}")),
+                page("desk-member", &seen),
                 page("desk-question", &question),
+                page("desk-question-mistake", &format!("{question}?fout=invullen")),
+                page("desk-object", &format!("{seen}/bezwaar/statistics")),
+                page("desk-stop", &stop),
             ],
         )
         .await,
@@ -156,9 +221,27 @@ async fn every_page_of_families_and_the_desk_is_good_to_look_at() {
         browser.click(css).await;
     }
     arrives(&browser, "/klaar?bewijs=").await;
-    let receipt = browser.path().await;
-    let receipt = receipt.replace("&taal=nl", "");
-    found.extend(look_at(&browser, &[page("desk-receipt", &receipt)]).await);
+    let receipt = browser.path().await.replace("&taal=nl", "");
+    browser.go(&format!("{stop}?taal=nl")).await;
+    for css in [
+        "label[for=nee]",
+        "label[for=zelf]",
+        "label[for=gezegd]",
+        "main form button",
+    ] {
+        browser.click(css).await;
+    }
+    arrives(&browser, "/klaar?bewijs=").await;
+    let stopped = browser.path().await.replace("&taal=nl", "");
+    found.extend(
+        look_at(
+            &browser,
+            &[page("desk-receipt", &receipt), page("desk-stopped", &stopped)],
+        )
+        .await,
+    );
+    become_(&browser, &sign_in_staff(service, Role::Auditor, &[]).await).await;
+    found.extend(look_at(&browser, &[page("error-403", "/balie")]).await);
     browser.close().await;
     site.stop().await;
     none(&found);

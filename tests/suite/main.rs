@@ -67,7 +67,11 @@ mod decision_matrix;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod demo_walk_member;
+#[cfg(test)]
 mod dependencies;
+#[cfg(test)]
+mod desk;
 #[cfg(test)]
 mod erasures;
 #[cfg(test)]
@@ -92,6 +96,12 @@ mod pages;
 mod policy_plan;
 #[cfg(test)]
 mod portal_member;
+#[cfg(test)]
+mod portal_security;
+#[cfg(test)]
+mod portal_told;
+#[cfg(test)]
+mod portal_walks;
 #[cfg(test)]
 mod promises_canaries;
 #[cfg(test)]

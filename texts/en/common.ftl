@@ -12,6 +12,7 @@ common-help-call = Call { $phone }
 common-help-mail = Send an e-mail
 common-about = About this site
 common-how = How we do it
+common-words = Difficult words
 common-accessibility = Usable for everyone
 common-officer = Ask our privacy officer
 common-to-start = To the first page

@@ -78,6 +78,49 @@ settings-out-elsewhere = Log out everywhere else
 settings-out-elsewhere-done = You are logged out everywhere else.
 settings-sixteen = What happens when I turn 16?
 
+# What people must hear by mail.
+tiding-changed-subject = A text has changed. Please choose again
+tiding-changed-text =
+    Hello,
+
+    You said yes before. The explanation of this has changed:
+    { $titles }
+
+    That is why we do not do this any more.
+    May we? Read the new text and choose again: { $link }
+    If you do nothing, it stays no.
+
+    Regards,
+    { $library }
+tiding-changed-child-text =
+    Hello,
+
+    You said yes for your child before. The explanation of this has changed:
+    { $titles }
+
+    That is why we do not do this any more.
+    May we? Read the new text and choose again: { $link }
+    If you do nothing, it stays no.
+
+    Regards,
+    { $library }
+tiding-sixteen-subject = You are 16. From now on you choose
+tiding-sixteen-text =
+    Hello,
+
+    You are 16 now. From now on you choose what the library may do with your data.
+    Your parent can no longer do that, and does not see what you choose.
+
+    This is what your parent chose for you:
+    { $titles }
+
+    Should it stay like this? Look and choose here: { $link }
+
+    There you also see what stops by itself if you do not choose.
+
+    Regards,
+    { $library }
+
 # A receipt by mail.
 receipt-mail-subject = Receipt of your choice
 receipt-mail-text =

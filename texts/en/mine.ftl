@@ -32,6 +32,7 @@ choices-open = { $count ->
        *[other] { $count } choices are still open.
     } As long as you do not choose, we do not do it.
 choices-restricted = Your data are locked. We only store them now.
+choices-changed = You said yes before. This text has changed. Read it and choose again. Until then we do not do it.
 choices-choose = Choose
 choices-change = Change
 choices-read = Read why
@@ -91,7 +92,7 @@ receipt-json = Proof for a computer, signed
 receipts-title = My proofs
 receipts-lead = You get a proof of every choice. Keep it if you like.
 receipts-none = You have not chosen anything yet.
-receipts-open = Look at proof { $number }
+receipts-open = Look at this proof
 receipts-back = History
 said-yes = You said yes to: { $title }.
 said-no = You said no to: { $title }.
@@ -128,12 +129,13 @@ stop-done-text = One message may still be on its way. You can always choose agai
 
 # P6: who asked.
 asked-title = Who asked about me?
-asked-summary = In the last 90 days { $systems } asked { $times } times whether something was allowed. The answer was yes { $yes } times and no { $no } times.
+asked-summary = In these days { $systems } asked { $times } times whether something was allowed. The answer was yes { $yes } times and no { $no } times.
+asked-span = From { $from } up to and including { $to }.
 asked-systems = { $count ->
         [one] one system
        *[other] { $count } systems
     }
-asked-none = Nobody asked about you in the last 90 days.
+asked-none = Nobody asked about you in these days.
 asked-explained = Every system must first ask whether it may. Is the answer no? Then the system was not allowed to do anything.
 asked-filter = Which answers?
 asked-all = All
@@ -145,7 +147,9 @@ asked-line = { $times ->
     }
 asked-answer-yes = Answer: yes.
 asked-answer-no = Answer: no.
-asked-older = Before that, something was asked { $count } times. Get your data to see everything.
+asked-pages = Other days
+asked-older = Earlier days
+asked-newest = To today
 asked-wrong = Is something wrong?
 asked-wrong-text = Tell us. We will find out for you.
 why-yes = You said yes.

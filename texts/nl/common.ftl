@@ -12,6 +12,7 @@ common-help-call = Bel { $phone }
 common-help-mail = Stuur een mail
 common-about = Over deze site
 common-how = Zo doen wij het
+common-words = Moeilijke woorden
 common-accessibility = Voor iedereen te gebruiken
 common-officer = Vraag het onze privacy-medewerker
 common-to-start = Naar de eerste pagina

@@ -78,6 +78,49 @@ settings-out-elsewhere = Overal anders uitloggen
 settings-out-elsewhere-done = Je bent overal anders uitgelogd.
 settings-sixteen = Wat gebeurt er als ik 16 word?
 
+# What people must hear by mail.
+tiding-changed-subject = Een tekst is veranderd. Kies opnieuw
+tiding-changed-text =
+    Hallo,
+
+    Jij zei eerder ja. De uitleg hiervan is veranderd:
+    { $titles }
+
+    Daarom doen we dit nu niet meer.
+    Mag het wel? Lees de nieuwe tekst en kies opnieuw: { $link }
+    Doe je niets? Dan blijft het nee.
+
+    Groet,
+    { $library }
+tiding-changed-child-text =
+    Hallo,
+
+    Jij zei eerder ja voor je kind. De uitleg hiervan is veranderd:
+    { $titles }
+
+    Daarom doen we dit nu niet meer.
+    Mag het wel? Lees de nieuwe tekst en kies opnieuw: { $link }
+    Doe je niets? Dan blijft het nee.
+
+    Groet,
+    { $library }
+tiding-sixteen-subject = Je bent 16. Vanaf nu kies je zelf
+tiding-sixteen-text =
+    Hallo,
+
+    Je bent 16 geworden. Vanaf nu kies jij wat de bibliotheek met jouw gegevens mag doen.
+    Je ouder kan dat niet meer, en ziet niet wat je kiest.
+
+    Dit koos je ouder voor jou:
+    { $titles }
+
+    Wil je dat het zo blijft? Kijk en kies hier: { $link }
+
+    Je ziet daar ook wat vanzelf stopt als je niets kiest.
+
+    Groet,
+    { $library }
+
 # A receipt by mail.
 receipt-mail-subject = Bewijs van je keuze
 receipt-mail-text =

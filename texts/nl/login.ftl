@@ -1,9 +1,9 @@
 # Signing in.
 login-title = Inloggen
 login-lead = Log in. Dan zie en kies je wat de bibliotheek met jouw gegevens doet.
-login-account = Met je bibliotheekaccount
+login-account = Met je account van de bibliotheek
 login-account-text = Je gaat even naar de inlogpagina van je bibliotheek. Daarna kom je hier terug.
-login-account-button = Inloggen met je bibliotheekaccount
+login-account-button = Inloggen met je account
 login-by-mail = Met een link in je mail
 login-by-mail-text = We sturen je een mail met een link. Je hebt geen wachtwoord nodig.
 login-address = Je e-mailadres

@@ -32,6 +32,7 @@ choices-open = { $count ->
        *[other] { $count } keuzes staan nog open.
     } Zolang je niets kiest, doen we het niet.
 choices-restricted = Je gegevens staan op slot. We gebruiken ze nu alleen om ze te bewaren.
+choices-changed = Je zei eerder ja. Deze tekst is veranderd. Lees hem en kies opnieuw. Tot dan doen we het niet.
 choices-choose = Kiezen
 choices-change = Veranderen
 choices-read = Lees waarom
@@ -91,7 +92,7 @@ receipt-json = Bewijs voor een computer, met handtekening
 receipts-title = Mijn bewijzen
 receipts-lead = Van elke keuze krijg je een bewijs. Bewaar het als je wilt.
 receipts-none = Je hebt nog niets gekozen.
-receipts-open = Bekijk bewijs { $number }
+receipts-open = Bekijk dit bewijs
 receipts-back = Geschiedenis
 said-yes = Je zei ja tegen: { $title }.
 said-no = Je zei nee tegen: { $title }.
@@ -128,12 +129,13 @@ stop-done-text = Er kan nog één bericht onderweg zijn. Je kunt later altijd we
 
 # P6: who asked.
 asked-title = Wie vroeg iets over mij?
-asked-summary = In de laatste 90 dagen vroegen { $systems } { $times } keer of iets mocht. Het antwoord was { $yes } keer ja en { $no } keer nee.
+asked-summary = In deze dagen { $systems } { $times } keer of iets mocht. Het antwoord was { $yes } keer ja en { $no } keer nee.
+asked-span = Van { $from } tot en met { $to }.
 asked-systems = { $count ->
-        [one] één systeem
-       *[other] { $count } systemen
+        [one] vroeg één systeem
+       *[other] vroegen { $count } systemen
     }
-asked-none = In de laatste 90 dagen vroeg niemand iets over jou.
+asked-none = In deze dagen vroeg niemand iets over jou.
 asked-explained = Elk systeem moet eerst vragen of het mag. Is het antwoord nee? Dan mocht het systeem niets doen.
 asked-filter = Welke antwoorden?
 asked-all = Alles
@@ -145,7 +147,9 @@ asked-line = { $times ->
     }
 asked-answer-yes = Antwoord: ja.
 asked-answer-no = Antwoord: nee.
-asked-older = Daarvoor werd nog { $count } keer iets gevraagd. Haal je gegevens op om alles te zien.
+asked-pages = Andere dagen
+asked-older = Eerdere dagen
+asked-newest = Naar vandaag
 asked-wrong = Klopt er iets niet?
 asked-wrong-text = Vertel het ons. We zoeken het voor je uit.
 why-yes = Jij zei ja.

@@ -13,88 +13,154 @@ const MEMBERS: &str = "akkoord-members";
 const STAFF: &str = "akkoord-staff";
 const SECRET: &str = "demo";
 
-/// Members: number, name, and what is special about them.
-const CAST: [(&str, &str, &str); 6] = [
-    (
+/// The member number of the parent.
+pub const PARENT: &str = "2000100001";
+
+/// Somebody who can be chosen on the login page.
+struct Part {
+    /// Member number, or what the provider of staff's accounts calls them.
+    id: &'static str,
+    name: &'static str,
+    /// What is special about them: on the login page in Dutch, in what the demo prints in English.
+    dutch: &'static str,
+    english: &'static str,
+}
+
+const fn part(id: &'static str, name: &'static str, dutch: &'static str, english: &'static str) -> Part {
+    Part {
+        id,
+        name,
+        dutch,
+        english,
+    }
+}
+
+/// Members.
+const CAST: [Part; 6] = [
+    part(
         "2000123456",
         "Sanne de Vries",
         "38 jaar, lid van Bibliotheek De Linde, krijgt de nieuwsbrief",
+        "38, gets the newsletter of Bibliotheek De Linde",
     ),
-    (
-        "2000100001",
+    part(
+        PARENT,
         "Noor de Wit",
         "44 jaar, ouder van twee kinderen van 14 en 15",
+        "44, parent of two children of 14 and 15",
     ),
-    (
+    part(
         "2000100005",
         "Sam de Wit",
         "15 jaar, wordt morgen 16; kind van Noor",
+        "15, turns 16 tomorrow; child of Noor",
     ),
-    ("2000100004", "Mees de Wit", "14 jaar; kind van Noor"),
-    ("2000100003", "Elif Kaya", "33 jaar, lid van twee bibliotheken"),
-    ("2000100002", "Joost Kramer", "51 jaar, koos nog nooit iets"),
+    part(
+        "2000100004",
+        "Mees de Wit",
+        "14 jaar; kind van Noor",
+        "14; child of Noor",
+    ),
+    part(
+        "2000100003",
+        "Elif Kaya",
+        "33 jaar, lid van twee bibliotheken",
+        "33, member of two libraries; yes at the one, no at the other",
+    ),
+    part(
+        "2000100002",
+        "Joost Kramer",
+        "51 jaar, koos nog niets over de nieuwsbrief",
+        "51, was never asked about the newsletter",
+    ),
 ];
 
-/// Staff: subject, name, what they do, role and libraries.
-const OFFICE: [(&str, &str, &str, &str, &str); 6] = [
+/// Staff, each with role and libraries.
+const OFFICE: [(Part, &str, &str); 6] = [
     (
-        "balie-14",
-        "Marleen Bos",
-        "werkt aan de balie van Bibliotheek De Linde",
+        part(
+            "balie-14",
+            "Marleen Bos",
+            "werkt aan de balie van Bibliotheek De Linde",
+            "desk of Bibliotheek De Linde",
+        ),
         "desk",
         "bibliotheek-de-linde",
     ),
     (
-        "balie-31",
-        "Ruben Prins",
-        "werkt aan de balie van Bibliotheek Het Kompas",
+        part(
+            "balie-31",
+            "Ruben Prins",
+            "werkt aan de balie van Bibliotheek Het Kompas",
+            "desk of Bibliotheek Het Kompas",
+        ),
         "desk",
         "bibliotheek-het-kompas",
     ),
     (
-        "fg-1",
-        "Fatima Haddad",
-        "privacy-medewerker van het hele netwerk",
+        part(
+            "fg-1",
+            "Fatima Haddad",
+            "privacy-medewerker van het hele netwerk",
+            "privacy officer of the whole network",
+        ),
         "officer",
         "*",
     ),
     (
-        "fg-2",
-        "Pieter Claassen",
-        "tweede privacy-medewerker van het hele netwerk",
+        part(
+            "fg-2",
+            "Pieter Claassen",
+            "tweede privacy-medewerker van het hele netwerk",
+            "second privacy officer of the whole network",
+        ),
         "officer",
         "*",
     ),
     (
-        "audit-1",
-        "Anke Schouten",
-        "auditor: kijkt, en verandert niets",
+        part(
+            "audit-1",
+            "Anke Schouten",
+            "auditor: kijkt, en verandert niets",
+            "auditor: looks, and changes nothing",
+        ),
         "auditor",
         "*",
     ),
     (
-        "beheer-1",
-        "Teun Maas",
-        "beheerder van het netwerk",
+        part(
+            "beheer-1",
+            "Teun Maas",
+            "beheerder van het netwerk",
+            "administrator of the network",
+        ),
         "administrator",
         "*",
     ),
 ];
 
-/// The lines that the demo prints.
+/// The lines that the demo prints: where to go, what to press, and whom one can be.
 pub fn lines(base: &str) -> String {
+    let line = |part: &Part| format!("  {:<16}{:<12}{}\n", part.name, part.id, part.english);
+    let desk = |role: &str| role == "desk";
     let mut text = format!(
-        "People log in at {base}/mijn (without a password, on a page that the demo serves itself) as:\n"
+        "AS A MEMBER\n\n\
+         Open {base}/mijn and press \"Log in\", then \"Inloggen met je account\". (\"English\" at the top changes the \
+         language.)\nThe login page belongs to the demo: choose one of these people. There are no passwords.\n"
     );
-    for (number, name, about) in CAST {
-        text.push_str(&format!("  {number}  {name}: {about}\n"));
-    }
+    text.extend(CAST.iter().map(line));
     text.push_str(&format!(
-        "Staff logs in at {base}/balie (the desk) and {base}/fg (privacy officers) as:\n"
+        "\nAS STAFF\n\nLog in in the same way. The desk at {base}/balie (then look up one of the member numbers above):\n"
     ));
-    for (subject, name, about, ..) in OFFICE {
-        text.push_str(&format!("  {subject:<10}  {name}: {about}\n"));
-    }
+    let staff = |at_desk: bool| {
+        OFFICE
+            .iter()
+            .filter(move |(_, role, _)| desk(role) == at_desk)
+            .map(|(part, ..)| line(part))
+    };
+    text.extend(staff(true));
+    text.push_str(&format!("Privacy officers at {base}/fg:\n"));
+    text.extend(staff(false));
     text
 }
 
@@ -117,22 +183,20 @@ pub fn clients(base: &str) -> Vec<ProviderClient> {
 
 /// Everybody who can be chosen.
 pub fn personas() -> Vec<Persona> {
-    let members = CAST.into_iter().map(|(number, name, about)| Persona {
+    let members = CAST.iter().map(|part| Persona {
         client: MEMBERS.to_owned(),
-        subject: format!("lid-{number}"),
-        name: name.to_owned(),
-        about: about.to_owned(),
-        claims: object(json!({"member_number": number})),
+        subject: format!("lid-{}", part.id),
+        name: part.name.to_owned(),
+        about: part.dutch.to_owned(),
+        claims: object(json!({"member_number": part.id})),
     });
-    let staff = OFFICE
-        .into_iter()
-        .map(|(subject, name, about, role, libraries)| Persona {
-            client: STAFF.to_owned(),
-            subject: subject.to_owned(),
-            name: name.to_owned(),
-            about: about.to_owned(),
-            claims: object(json!({"roles": [role], "libraries": [libraries]})),
-        });
+    let staff = OFFICE.iter().map(|(part, role, libraries)| Persona {
+        client: STAFF.to_owned(),
+        subject: part.id.to_owned(),
+        name: part.name.to_owned(),
+        about: part.dutch.to_owned(),
+        claims: object(json!({"roles": [role], "libraries": [libraries]})),
+    });
     members.chain(staff).collect()
 }
 

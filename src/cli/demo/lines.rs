@@ -10,7 +10,7 @@ use crate::domain::purpose::{Action, Channel};
 use crate::policy::explain::explain;
 use crate::service::Service;
 use crate::service::refusal::Refusal;
-use crate::service::verbs::{Decide, PersonRef};
+use crate::service::verbs::{Decide, Decided, PersonRef};
 
 /// A library of the shipped catalogue.
 const LIBRARY: &str = "bibliotheek-de-linde";
@@ -46,6 +46,27 @@ pub fn fetch_token(base: &str) -> String {
         "TOKEN=$(curl -sS -u demo-crm:demo -d grant_type=client_credentials {base}/oauth2/token | \
          sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')"
     )
+}
+
+/// A shell function that asks whether the CRM may mail the newsletter to the member with a number.
+pub fn check(base: &str) -> String {
+    let asked = post(
+        base,
+        "decisions",
+        &question(&member("member-number", "NUMBER")),
+        None,
+    );
+    format!("may() {{ {}; }}", asked.replace("NUMBER", "'\"$1\"'"))
+}
+
+/// The link that belongs below a newsletter to a member who reads it.
+///
+/// # Errors
+/// When the service cannot answer the check that gives it.
+pub async fn leave(service: &Service, base: &str) -> Result<String, Refusal> {
+    let answer = decided_about(service, "member-number", super::cast::PARENT).await?;
+    let token = answer.unsubscribe.ok_or(Refusal::Unavailable)?;
+    Ok(format!("{base}/u/{token}"))
 }
 
 /// A permit, a deny with its reason, a consent, its withdrawal, and the check that now denies.
@@ -146,6 +167,12 @@ fn decided(reason: &Reason) -> String {
 
 /// Asks, to know the date the answer will name.
 async fn decide(service: &Service, scheme: &str, value: &str) -> Result<Reason, Refusal> {
+    let answer = decided_about(service, scheme, value).await?;
+    let reasons = &answer.verdict.reasons;
+    reasons.first().cloned().ok_or(Refusal::Unavailable)
+}
+
+async fn decided_about(service: &Service, scheme: &str, value: &str) -> Result<Decided, Refusal> {
     let missing = |_| Refusal::NotFound;
     let library: OrganisationId = LIBRARY.parse().map_err(|_| Refusal::NotFound)?;
     let crm = call("crm")?;
@@ -169,11 +196,5 @@ async fn decide(service: &Service, scheme: &str, value: &str) -> Result<Reason, 
         reference: None,
         at: None,
     };
-    let answer = service.decide(&crm, verb).await?;
-    answer
-        .verdict
-        .reasons
-        .first()
-        .cloned()
-        .ok_or(Refusal::Unavailable)
+    service.decide(&crm, verb).await
 }

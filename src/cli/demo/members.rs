@@ -342,7 +342,10 @@ fn cast(today: NaiveDate, libraries: &[OrganisationId]) -> Vec<Member> {
             ..adult(2, "elif.kaya@merwepost.example", aged(33, 50), Part::TwoLibraries)
         },
         child(3, aged(14, 150), Part::Child),
-        child(4, sixteen_on(tomorrow), Part::AlmostSixteen),
+        Member {
+            email: Some("sam.dewit@lindemail.example".to_owned()),
+            ..child(4, sixteen_on(tomorrow), Part::AlmostSixteen)
+        },
     ]
 }
 

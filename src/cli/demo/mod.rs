@@ -124,6 +124,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         service.ensure_test_subjects().await?;
         let token = token(&service).await?;
         let lines = lines::lines(&service, &base).await?;
+        let leave = lines::leave(&service, &base).await?;
         let provider = start_provider(bind, &base)?;
         let mail = home.folder.join("mail");
         let postman = Postman::new(
@@ -131,8 +132,11 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
             Carrier::Folder(mail.clone()),
         )
         .map_err(Failure::Refused)?;
-        // Held until the end: it stops when it is dropped.
-        let _round = crate::outward::mail::start(service.clone(), postman);
+        // Held until the end: they stop when they are dropped.
+        let _rounds = (
+            crate::outward::mail::start(service.clone(), postman),
+            crate::portal::tidings::start(service.clone()),
+        );
         drop(taken);
         let options = ServerOptions {
             transactions: Some(transactions),
@@ -141,7 +145,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         };
         let server = start(&options, &service, &super::faces())
             .map_err(|error| Failure::Refused(format!("cannot listen on {bind}: {error}")))?;
-        print(&base, &token, &lines, &mail, begun);
+        print(&base, &token, &lines, &leave, &mail, begun);
         until_signal(signals, server, service, Duration::ZERO).await;
         provider.stop().await;
         Ok(())
@@ -198,22 +202,29 @@ async fn token(service: &Service) -> Result<String, Failure> {
         .map_err(|error| Failure::Refused(format!("no token for the demo's client: {error}")))
 }
 
-fn print(base: &str, token: &str, lines: &[lines::Line], mail: &Path, begun: Instant) {
+fn print(base: &str, token: &str, lines: &[lines::Line], leave: &str, mail: &Path, begun: Instant) {
     say(&format!(
-        "Ready after {:.1} seconds: {base}/docs shows the API. Ctrl-C ends.\n\n\
-         The system `crm` calls as client `demo-crm` with secret `demo`. A token for the lines below, valid for twelve \
-         hours:\n  TOKEN={token}\n\nOr fetch one:\n  {}\n",
+        "Ready after {:.1} seconds: {base}/docs shows the API. Ctrl-C ends.\n",
         begun.elapsed().as_secs_f32(),
+    ));
+    say(&cast::lines(base));
+    say(&format!(
+        "A link like the one below a newsletter, here that of Noor de Wit ({}). It stops the newsletter without logging in:\n  \
+         {leave}\n",
+        cast::PARENT
+    ));
+    say(&format!("Mail is not sent but written to {}\n", mail.display()));
+    say(&format!(
+        "AS A SYSTEM\n\nThe system `crm` calls as client `demo-crm` with secret `demo`. A token for the lines below, valid for twelve \
+         hours:\n  TOKEN={token}\n\nOr fetch one:\n  {}\n\n\
+         What somebody chooses in the browser, the next check answers. Paste this once, and ask about any member by number:\n  \
+         {}\n  may 2000123456\n",
         lines::fetch_token(base),
+        lines::check(base),
     ));
     for line in lines {
         say(&line.to_string());
     }
-    say(&cast::lines(base));
-    say(&format!(
-        "What would be mailed is written to {}\n",
-        mail.display()
-    ));
     say(
         "Also: identifiers {\"scheme\":\"test\",\"value\":…} with granted, refused, withdrawn, expired, never-asked,\n\
          child-needs-guardian, objected, restricted, erased, unknown, at every library; members 2000100001 to 2000104999.",

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use askama::Template;
 
 use super::state::{Answer, State};
+use crate::domain::decision::ReasonCode;
 use crate::portal::catalogue::{Group, of_group, pictogram};
 use crate::portal::member::{Subject, call, dress};
 use crate::service::Service;
@@ -27,6 +28,8 @@ struct Library {
     name: String,
     restricted: bool,
     open: usize,
+    /// Texts that changed since somebody said yes: title and question.
+    changed: Vec<(String, String)>,
     groups: Vec<Part>,
 }
 
@@ -70,7 +73,7 @@ pub async fn overview(
     let catalogue = service.catalogue();
     let mut libraries = Vec::new();
     for (library, own) in subject.standings(service, &call(&page)?).await? {
-        let mut open = 0;
+        let (mut open, mut changed) = (0, Vec::new());
         let groups = Group::ALL.map(|group| {
             let (anchor, title, lead) = group.words();
             let cards: Vec<Card> = of_group(&catalogue, group, page.language)
@@ -82,6 +85,11 @@ pub async fn overview(
                     if group == Group::Choose && state.answer == Answer::None {
                         open += 1;
                     }
+                    let to = page.to(&format!("{}/keuzes/{library}/{}", subject.base, entry.purpose.id));
+                    let word = own.words.get(&entry.purpose.id);
+                    if word.is_some_and(|word| word.effective == ReasonCode::DenyNoticeOutdated) {
+                        changed.push((notice.title.clone(), to.clone()));
+                    }
                     let link = match group {
                         Group::Choose if state.answer == Answer::None => "choices-choose",
                         Group::Choose | Group::Stop => "choices-change",
@@ -91,7 +99,7 @@ pub async fn overview(
                         title: notice.title.clone(),
                         pictogram: pictogram(entry),
                         state,
-                        to: page.to(&format!("{}/keuzes/{library}/{}", subject.base, entry.purpose.id)),
+                        to,
                         link: page.say(link),
                     })
                 })
@@ -112,6 +120,7 @@ pub async fn overview(
             id: library.to_string(),
             restricted: own.standing.restricted.is_some(),
             open,
+            changed,
             groups: groups.into_iter().filter(|part| !part.cards.is_empty()).collect(),
         });
     }

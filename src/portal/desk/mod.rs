@@ -1,73 +1,66 @@
 //! The desk: staff finds a member by number and in no other way, reads the question aloud, and records what the member says
-//! there or wrote on a form. The member gets a receipt on the spot, and a mail when an address is known.
+//! there or wrote on a form: a choice, or that something must stop. The member gets a receipt on the spot, and a mail when an
+//! address is known. Every look at a member is recorded first, with who looked and why.
 
+mod look;
+mod object;
 mod record;
+mod told;
 
+use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::web::{Data, Path, Query, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::web::ServiceConfig;
 use askama::Template;
 use serde::Deserialize;
 
-use super::asking::{self, Line};
+use super::asking;
 use super::children::mistake;
-use crate::domain::ids::OrganisationId;
-use crate::domain::personal::Personal;
 use crate::domain::preference::Language;
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::family::Near;
 use crate::service::refusal::Refusal;
-use crate::service::sessions::staff::Role;
-use crate::web::page::{Page, onward, show};
-use crate::web::session::{self, Form, Staff, Turned, Why};
+use crate::service::sessions::staff::{Reach, Role};
+use crate::web::page::Page;
+use crate::web::session::{self, Staff, Turned, Why};
 
-/// The paths of the desk.
-pub(super) const PATHS: [(&str, &[Method]); 4] = [
+/// The paths of the desk. A member is a ticket: it is good for a quarter of an hour and for who looked the member up.
+pub(super) const PATHS: [(&str, &[Method]); 6] = [
     ("/balie", &[Method::GET, Method::POST]),
     ("/balie/lid/{member}", &[Method::GET]),
     ("/balie/lid/{member}/{purpose}", &[Method::GET, Method::POST]),
     ("/balie/lid/{member}/{purpose}/klaar", &[Method::GET]),
+    ("/balie/lid/{member}/bezwaar/{what}", &[Method::GET, Method::POST]),
+    ("/balie/lid/{member}/bezwaar/{what}/klaar", &[Method::GET]),
 ];
+
+/// Where a ticket that is no longer good leads.
+const TOO_OLD: &str = "/balie?fout=verlopen";
 
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .service(start)
-        .service(look_for)
-        .service(show_member)
+        .service(look::start)
+        .service(look::look_for)
+        .service(look::show_member)
+        .service(object::shown)
+        .service(object::ask)
+        .service(object::fill_in)
+        .service(record::shown)
         .service(record::ask)
-        .service(record::fill_in)
-        .service(record::shown);
+        .service(record::fill_in);
 }
 
+/// A receipt, to show or print.
 #[derive(Template)]
-#[template(path = "desk/start.html")]
-struct Start {
+#[template(path = "desk/receipt.html")]
+struct Done {
     page: Page,
-    /// Where one works; with more than one, the library is chosen.
-    libraries: Vec<(String, String)>,
-    unknown: bool,
-}
-
-#[derive(Template)]
-#[template(path = "desk/member.html")]
-struct Found {
-    page: Page,
-    library: String,
-    number: String,
-    age: String,
-    child: bool,
-    guardians: usize,
-    lines: Vec<Line>,
-}
-
-/// Whom staff looks for.
-#[derive(Debug, Deserialize)]
-pub struct Wanted {
-    #[serde(default)]
-    nummer: String,
-    #[serde(default)]
-    bij: String,
+    /// A child said yes, and a parent has not.
+    waits: bool,
+    code: String,
+    lines: Vec<(String, String)>,
+    mailed: bool,
+    again: String,
 }
 
 /// What the page says above.
@@ -90,112 +83,43 @@ fn page_of(request: &HttpRequest, staff: &Staff) -> Result<Page, Turned> {
     Ok(page)
 }
 
-/// What staff does, as a call of the desk.
-fn call_of(language: Language) -> Result<Call, Refusal> {
-    session::call("desk", &[Scope::ConsentsRead, Scope::ConsentsWrite], language)
+/// What staff does, as a call of the desk, within the libraries they work for.
+fn call_of(staff: &Staff, language: Language) -> Result<Call, Refusal> {
+    let mut call = session::call("desk", &[Scope::ConsentsRead, Scope::ConsentsWrite], language)?;
+    call.principal.client = format!("desk:{}", staff.identity.subject.reveal());
+    Ok(match staff.reach() {
+        Reach::All => call,
+        Reach::These(these) => call.within(these.clone()),
+    })
 }
 
-/// A member of a library that this person of staff works for; anybody else is not there.
-async fn near(service: &Service, staff: &Staff, call: &Call, member: &str) -> Result<Near, Refusal> {
-    let near = service.near(call, member).await?;
-    if staff.reach().covers(&near.organisation) {
-        return Ok(near);
-    }
-    Err(Refusal::NotFound)
+/// A member who was looked up a moment ago.
+struct Seen {
+    near: Near,
+    /// How verbs name them.
+    id: String,
+    /// The pages about them.
+    path: String,
 }
 
-/// Find a member.
-#[get("/balie")]
-pub async fn start(
-    request: HttpRequest,
-    asked: Query<Asked>,
-    staff: Staff,
-    service: Data<Service>,
-) -> Result<HttpResponse, Turned> {
-    let mut page = page_of(&request, &staff)?.titled("desk-title");
-    let catalogue = service.catalogue();
-    let own = staff.reach().of(catalogue.organisations.keys());
-    if let [only] = own.as_slice() {
-        page = page.at(&catalogue, only);
-    }
-    let libraries = own
-        .iter()
-        .filter_map(|id| Some((id.to_string(), catalogue.organisations.get(id)?.name.clone())))
-        .collect();
-    Ok(show(&Start {
-        page,
-        libraries,
-        unknown: asked.fout == "onbekend",
-    }))
-}
-
-/// Finds one. The number stands in the form and in no address.
-#[post("/balie")]
-pub async fn look_for(
-    request: HttpRequest,
-    staff: Staff,
-    form: Form<Wanted>,
-    service: Data<Service>,
-) -> Result<HttpResponse, Turned> {
-    let page = page_of(&request, &staff)?;
+/// The member of a ticket. One of somebody else, one that is too old and no ticket at all lead to the same page.
+async fn seen(service: &Service, staff: &Staff, page: &Page, ticket: &str) -> Result<(Call, Seen), Turned> {
     let refused = |refusal: Refusal| Turned::refused(&refusal, page.language);
-    let unknown = || onward(&page.to("/balie?fout=onbekend"));
-    let catalogue = service.catalogue();
-    let scheme = catalogue
-        .schemes
-        .iter()
-        .find(|(id, _)| id.as_str() == "member-number");
-    let Some((scheme, number)) =
-        scheme.and_then(|(id, scheme)| Some((id, scheme.normalise(&form.value.nummer)?)))
-    else {
-        return Ok(unknown());
+    let call = call_of(staff, page.language).map_err(refused)?;
+    let looked = service
+        .looked_up(&call, ticket)
+        .map_err(|_| Turned::Again(TOO_OLD))?;
+    let near = match service.near(&call, &looked.person_id).await {
+        Ok(near) if staff.reach().covers(&near.organisation) => near,
+        Ok(_) | Err(Refusal::NotFound) => return Err(Turned::Again(TOO_OLD)),
+        Err(refusal) => return Err(refused(refusal)),
     };
-    let found = service.find_member(scheme.clone(), Personal::new(number)).await;
-    let Some(found) = found.map_err(refused)? else {
-        return Ok(unknown());
+    let seen = Seen {
+        near,
+        id: looked.person_id,
+        path: format!("/balie/lid/{ticket}"),
     };
-    let mut libraries = staff.reach().of(&found.libraries);
-    if let Ok(chosen) = form.value.bij.parse::<OrganisationId>() {
-        libraries.retain(|library| *library == chosen);
-    }
-    // Somebody else's member looks like nobody's.
-    let Some(library) = libraries.first() else {
-        return Ok(unknown());
-    };
-    let call = call_of(page.language).map_err(refused)?;
-    let member = service.pairwise(&call, library, found.person);
-    Ok(onward(&page.to(&format!("/balie/lid/{member}"))))
-}
-
-/// What a member may be asked.
-#[get("/balie/lid/{member}")]
-pub async fn show_member(
-    request: HttpRequest,
-    member: Path<String>,
-    staff: Staff,
-    service: Data<Service>,
-) -> Result<HttpResponse, Turned> {
-    let page = page_of(&request, &staff)?
-        .titled("desk-member")
-        .back_to("/balie", "desk-title");
-    let refused = |refusal: Refusal| Turned::refused(&refusal, page.language);
-    let call = call_of(page.language).map_err(refused)?;
-    let near = near(&service, &staff, &call, &member).await.map_err(refused)?;
-    let catalogue = service.catalogue();
-    let lines = asking::lines(&catalogue, &near, &page, &format!("/balie/lid/{member}"));
-    let page = page.at(&catalogue, &near.organisation);
-    Ok(show(&Found {
-        library: library(&service, &near),
-        number: number(&near),
-        age: near.age.map_or_else(
-            || page.say("desk-age-unknown"),
-            |age| page.say1("desk-age", "age", age),
-        ),
-        child: !near.is_sixteen,
-        guardians: near.guardians.len(),
-        lines,
-        page,
-    }))
+    Ok((call, seen))
 }
 
 fn number(near: &Near) -> String {
@@ -214,4 +138,11 @@ fn library(service: &Service, near: &Near) -> String {
 /// What is not there, or not theirs.
 fn not_found(page: &Page) -> Turned {
     Turned::new(Why::NotFound, page.language)
+}
+
+/// The first letters of the number of a receipt, for people; the whole number stands below it.
+fn short(id: &str) -> String {
+    let text: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let (first, rest) = text.split_at_checked(4).unwrap_or((&text, ""));
+    format!("B-{}-{}", first.to_uppercase(), rest.to_uppercase())
 }

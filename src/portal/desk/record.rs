@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Asked, asking, call_of, library, mistake, near, not_found, number, page_of};
+use super::told::{self, tell};
+use super::{Asked, Done, asking, library, mistake, not_found, number, page_of, seen, short};
 use crate::domain::consent::IndicationMethod;
 use crate::domain::event::ActorKind;
 use crate::domain::ids::{EventId, SchemeId};
@@ -18,11 +19,10 @@ use crate::portal::asking::Question;
 use crate::portal::children::word;
 use crate::service::Service;
 use crate::service::family::Near;
-use crate::service::post::Letter;
 use crate::service::refusal::Refusal;
-use crate::service::verbs::{ActorRef, FetchReceipt, PersonRef, Receipt, RecordConsent};
+use crate::service::verbs::{ActorRef, FetchReceipt, PersonRef, RecordConsent};
 use crate::web::page::{Page, onward, show};
-use crate::web::session::{Form, Staff, Turned, Why, once};
+use crate::web::session::{Form, Staff, Turned, once};
 use crate::web::texts;
 
 /// Longest form number.
@@ -43,27 +43,11 @@ struct Ask {
     today: String,
 }
 
-#[derive(Template)]
-#[template(path = "desk/receipt.html")]
-struct Done {
-    page: Page,
-    library: String,
-    number: String,
-    title: String,
-    yes: bool,
-    waits: bool,
-    receipt: Receipt,
-    code: String,
-    paper: bool,
-    mailed: bool,
-    again: String,
-}
-
 /// What staff filled in.
 #[derive(Debug, Deserialize)]
 pub struct Filled {
     /// `ja` or `nee`.
-    antwoord: Option<String>,
+    pub(super) antwoord: Option<String>,
     /// `gezegd` or `papier`.
     hoe: Option<String>,
     /// The number on the form.
@@ -80,7 +64,7 @@ pub struct Filled {
     /// What the page showed.
     versie: u32,
     /// When the page was made, in changes of the record.
-    stand: u64,
+    pub(super) stand: u64,
 }
 
 /// The script to read aloud, and the form.
@@ -94,25 +78,24 @@ pub async fn ask(
 ) -> Result<HttpResponse, Turned> {
     let (member, purpose) = at.into_inner();
     let page = page_of(&request, &staff)?;
-    let refused = |refusal: Refusal| Turned::refused(&refusal, page.language);
-    let call = call_of(page.language).map_err(refused)?;
-    let near = near(&service, &staff, &call, &member).await.map_err(refused)?;
+    let (_, seen) = seen(&service, &staff, &page, &member).await?;
+    let near = &seen.near;
     let catalogue = service.catalogue();
     let question = asking::entry(&catalogue, &purpose)
-        .and_then(|entry| asking::question(&catalogue, entry, &near, &page))
+        .and_then(|entry| asking::question(&catalogue, entry, near, &page))
         .ok_or_else(|| not_found(&page))?;
     let mut page = page
         .at(&catalogue, &near.organisation)
-        .back_to(&format!("/balie/lid/{member}"), "desk-member");
+        .back_to(&seen.path, "desk-member");
     page.title.clone_from(&question.title);
     Ok(show(&Ask {
-        library: library(&service, &near),
-        number: number(&near),
+        library: library(&service, near),
+        number: number(near),
         mistake: mistake(&asked.fout),
         child: !near.is_sixteen,
         revision: near.revision,
         once: once(&service),
-        to: page.to(&format!("/balie/lid/{member}/{purpose}")),
+        to: page.to(&format!("{}/{purpose}", seen.path)),
         today: service.world().now().date(page.zone()).to_string(),
         question,
         page,
@@ -131,25 +114,21 @@ pub async fn fill_in(
     let (member, purpose) = at.into_inner();
     let page = page_of(&request, &staff)?;
     let refused = |refusal: Refusal| Turned::refused(&refusal, page.language);
-    let mut call = call_of(page.language).map_err(refused)?;
-    let near = near(&service, &staff, &call, &member).await.map_err(refused)?;
+    let (mut call, seen) = seen(&service, &staff, &page, &member).await?;
+    let near = &seen.near;
     let catalogue = service.catalogue();
     let entry = asking::entry(&catalogue, &purpose).ok_or_else(|| not_found(&page))?;
-    let back = |word: &str| {
-        Ok(onward(
-            &page.to(&format!("/balie/lid/{member}/{purpose}?fout={word}")),
-        ))
-    };
+    let back = |word: &str| Ok(onward(&page.to(&format!("{}/{purpose}?fout={word}", seen.path))));
     let filled = &form.value;
     let yes = match filled.antwoord.as_deref() {
         Some("ja") => true,
         Some("nee") => false,
         _ => return back("kies"),
     };
-    let Some(said) = said(filled, &near, &page) else {
+    let Some(said) = said(filled, near, &page) else {
         return back("invullen");
     };
-    let actor = match actor(filled, &near, &catalogue) {
+    let actor = match actor(filled, near, &catalogue) {
         Some(actor) => ActorRef {
             staff: Some(staff.identity.subject.clone()),
             ..actor
@@ -163,10 +142,10 @@ pub async fn fill_in(
         return back("veranderd");
     }
     let verb = RecordConsent {
-        person: PersonRef::Pairwise(member.clone()),
+        person: PersonRef::Pairwise(seen.id.clone()),
         organisation: near.organisation.clone(),
         purpose: entry.purpose.id.clone(),
-        status: asking::status(&near, entry, yes),
+        status: asking::status(near, entry, yes),
         data_scopes: None,
         channels: None,
         notice_version: Some(filled.versie),
@@ -183,26 +162,31 @@ pub async fn fill_in(
             None => return Err(refused(refusal)),
         },
     };
-    if !done.replayed && !tell(&service, &near, entry.purpose.id.as_str(), yes, &page).await {
-        tracing::warn!(
-            alarm = "mail-lost",
-            "a member was not told what was recorded at the desk"
-        );
+    if !done.replayed {
+        let said = |language| told::Said {
+            title: entry
+                .notice(language, false)
+                .map(|notice| notice.title.clone())
+                .unwrap_or_default(),
+            answer: texts::say(language, if yes { "desk-mail-yes" } else { "desk-mail-no" }, &[]),
+        };
+        tell(&service, near, &page, said).await;
     }
     let receipt = done.answer.id;
-    Ok(onward(&page.to(&format!(
-        "/balie/lid/{member}/{purpose}/klaar?bewijs={receipt}"
-    ))))
+    Ok(onward(
+        &page.to(&format!("{}/{purpose}/klaar?bewijs={receipt}", seen.path)),
+    ))
 }
 
 /// How it was said.
-struct Said {
-    method: IndicationMethod,
-    evidence: Option<Personal<Map<String, Value>>>,
-    occurred_at: Option<Moment>,
+pub(super) struct Said {
+    pub(super) method: IndicationMethod,
+    pub(super) evidence: Option<Personal<Map<String, Value>>>,
+    pub(super) occurred_at: Option<Moment>,
 }
 
-fn said(filled: &Filled, near: &Near, page: &Page) -> Option<Said> {
+/// How it was said, when all of it was filled in.
+pub(super) fn said(filled: &Filled, near: &Near, page: &Page) -> Option<Said> {
     let number = filled.formulier.trim();
     let fits = number.chars().count() <= LONGEST && !number.chars().any(char::is_control);
     if !fits || near.number.is_none() {
@@ -238,7 +222,7 @@ fn said(filled: &Filled, near: &Near, page: &Page) -> Option<Said> {
 }
 
 /// Whose word it is. A child may say it itself, or a parent who is named by number.
-fn actor(filled: &Filled, near: &Near, catalogue: &Catalogue) -> Option<ActorRef> {
+pub(super) fn actor(filled: &Filled, near: &Near, catalogue: &Catalogue) -> Option<ActorRef> {
     if near.is_sixteen || filled.wie.as_deref() != Some("ouder") {
         return Some(ActorRef::plain(ActorKind::Oneself));
     }
@@ -253,45 +237,6 @@ fn actor(filled: &Filled, near: &Near, catalogue: &Catalogue) -> Option<ActorRef
     })
 }
 
-/// Writes to the member what was recorded, so that nobody records something behind their back. Whether all went well.
-async fn tell(service: &Service, near: &Near, purpose: &str, yes: bool, page: &Page) -> bool {
-    let address = match service.address_of(near.person).await {
-        Ok(Some(address)) => address,
-        Ok(None) => return true,
-        Err(_) => return false,
-    };
-    let language = near.language.unwrap_or(page.language);
-    let catalogue = service.catalogue();
-    let title = asking::entry(&catalogue, purpose)
-        .and_then(|entry| entry.notice(language, false))
-        .map(|notice| notice.title.clone())
-        .unwrap_or_default();
-    let (name, phone) = catalogue
-        .organisations
-        .get(&near.organisation)
-        .map_or(("", ""), |library| {
-            (library.name.as_str(), library.phone.as_str())
-        });
-    let answer = texts::say(language, if yes { "desk-mail-yes" } else { "desk-mail-no" }, &[]);
-    let link = format!("{}/mijn", service.public_base());
-    let letter = Letter {
-        to: address,
-        subject: texts::say(language, "desk-mail-subject", &[]),
-        text: Personal::new(texts::say(
-            language,
-            "desk-mail-text",
-            &[
-                ("library", &name),
-                ("title", &title),
-                ("answer", &answer),
-                ("link", &link),
-                ("phone", &phone),
-            ],
-        )),
-    };
-    service.post(Some(near.person), &letter).await.is_ok()
-}
-
 /// The receipt, to show or print.
 #[get("/balie/lid/{member}/{purpose}/klaar")]
 pub async fn shown(
@@ -304,16 +249,16 @@ pub async fn shown(
     let (member, purpose) = at.into_inner();
     let page = page_of(&request, &staff)?;
     let refused = |refusal: Refusal| Turned::refused(&refusal, page.language);
-    let call = call_of(page.language).map_err(refused)?;
-    let near = near(&service, &staff, &call, &member).await.map_err(refused)?;
+    let (call, seen) = seen(&service, &staff, &page, &member).await?;
+    let near = &seen.near;
     let id: EventId = asked.bewijs.parse().map_err(|_| not_found(&page))?;
     let receipt = service
         .receipt(&call, FetchReceipt { id })
         .await
         .map_err(refused)?;
     // Of this member and this purpose: an address is not made of another receipt.
-    if receipt.person_id != member || receipt.purpose.as_str() != purpose {
-        return Err(Turned::new(Why::NotFound, page.language));
+    if receipt.person_id != seen.id || receipt.purpose.as_str() != purpose {
+        return Err(not_found(&page));
     }
     let catalogue = service.catalogue();
     let title = asking::entry(&catalogue, &purpose)
@@ -321,25 +266,37 @@ pub async fn shown(
         .map(|notice| notice.title.clone())
         .unwrap_or_default();
     let address = service.address_of(near.person).await.map_err(refused)?;
-    let page = page.at(&catalogue, &near.organisation);
+    let page = page.at(&catalogue, &near.organisation).titled("desk-done");
+    let yes = receipt.status.is_yes() || receipt.awaits_guardian;
+    let paper = receipt.method == IndicationMethod::Paper;
+    let lines = [
+        ("desk-library", library(&service, near)),
+        ("desk-receipt-member", number(near)),
+        ("desk-receipt-about", title),
+        (
+            "desk-receipt-answer",
+            page.say(if yes { "asking-yes" } else { "asking-no" }),
+        ),
+        ("desk-receipt-when", page.moment(&receipt.occurred_at)),
+        (
+            "desk-receipt-how",
+            page.say(if paper { "desk-paper" } else { "desk-spoken" }),
+        ),
+        (
+            "desk-receipt-text",
+            page.say1("desk-receipt-version", "version", receipt.notice_version),
+        ),
+        ("desk-receipt-number", receipt.id.to_string()),
+    ];
     Ok(show(&Done {
-        library: library(&service, &near),
-        number: number(&near),
-        title,
-        yes: receipt.status.is_yes() || receipt.awaits_guardian,
         waits: receipt.awaits_guardian,
         code: short(&receipt.id.to_string()),
-        paper: receipt.method == IndicationMethod::Paper,
+        lines: lines
+            .into_iter()
+            .map(|(name, value)| (page.say(name), value))
+            .collect(),
         mailed: address.is_some(),
-        again: page.to(&format!("/balie/lid/{member}")),
-        receipt,
-        page: page.titled("desk-done"),
+        again: page.to(&seen.path),
+        page,
     }))
-}
-
-/// The first letters of the number of a receipt, for people; the whole number stands below it.
-fn short(id: &str) -> String {
-    let text: String = id.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    let (first, rest) = text.split_at_checked(4).unwrap_or((&text, ""));
-    format!("B-{}-{}", first.to_uppercase(), rest.to_uppercase())
 }

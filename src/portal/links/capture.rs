@@ -28,7 +28,9 @@ struct Capture {
     recipients: Vec<String>,
     choose: String,
     code: String,
-    link: String,
+    /// The link, to be broken between its two parts where there is no room.
+    site: String,
+    name: String,
 }
 
 /// What a link is about: `<library>.<purpose>`.
@@ -70,7 +72,8 @@ pub async fn look(
         recipients: recipients(&catalogue, entry, &page),
         choose: page.to(&format!("/mijn/keuzes/{library}/{}", entry.purpose.id)),
         code: format!("/k/{token}/qr.svg"),
-        link: format!("{}/k/{token}", service.public_base()),
+        site: format!("{}/k/", service.public_base()),
+        name: token.clone(),
         page,
     }))
 }

@@ -73,7 +73,8 @@ async fn leave(
         state: Personal::new(secret()),
         nonce: Personal::new(secret()),
         verifier: Personal::new(secret()),
-        onward: to.to_owned(),
+        // The language and size of letters that somebody chose travel along; an address of our own names them itself.
+        onward: if to.is_empty() { page.to("") } else { to.to_owned() },
     };
     let now = service.world().now();
     let asked = party.authorization(way.state.reveal(), way.nonce.reveal(), way.verifier.reveal(), now);
@@ -175,19 +176,26 @@ async fn arrive(
             Role::Desk => STAFF_HOME,
             _ => "/fg",
         };
-        enter(request, service, &token, local(&way.onward).unwrap_or(home)).await?
+        let to = onward_or(&way.onward, home);
+        enter(request, service, &token, &to).await?
     } else {
         let Some(found) = member(service, doors, &claims).await? else {
             return lost("onbekend");
         };
         let token = service.sign_in_member(found.person, How::Account).await?;
-        let to = match local(&way.onward) {
-            Some(asked) => asked,
-            None => home(service, &found).await?,
-        };
-        enter(request, service, &token, to).await?
+        let to = onward_or(&way.onward, home(service, &found).await?);
+        enter(request, service, &token, &to).await?
     };
     Ok(Ok(entered))
+}
+
+/// Where somebody asked to go, or else home with the wishes that travel along.
+fn onward_or(onward: &str, home: &str) -> String {
+    match local(onward) {
+        Some(asked) => asked.to_owned(),
+        None if onward.starts_with('?') => format!("{home}{onward}"),
+        None => home.to_owned(),
+    }
 }
 
 async fn member(

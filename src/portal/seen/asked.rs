@@ -17,17 +17,21 @@ use crate::web::page::{Page, dates, show};
 use crate::web::problem::Problem;
 use crate::web::session::Member;
 
-/// Days that are shown one by one; what is older is counted.
-const DAYS: i64 = 90;
+/// How many days a page shows, the one that has begun besides.
+const DAYS: chrono::Days = chrono::Days::new(30);
 
 #[derive(Template)]
 #[template(path = "portal/asked.html")]
 struct Asked {
     page: Page,
+    /// From which day to which.
+    span: String,
     summary: String,
     filters: Vec<Filter>,
     days: Vec<Day>,
+    /// Where older and the newest ones are.
     older: Option<String>,
+    newest: Option<String>,
 }
 
 struct Filter {
@@ -54,6 +58,9 @@ pub struct Wanted {
     /// `ja` or `nee`.
     #[serde(default)]
     antwoord: String,
+    /// Until when, in microseconds: where the page before ended.
+    #[serde(default)]
+    voor: String,
 }
 
 /// A check of somebody, as far as it is shown.
@@ -121,8 +128,23 @@ pub async fn list(
     let page = dress(Page::of(&request), &service, &member).titled("asked-title");
     let subject = Subject::oneself(&member);
     let catalogue = service.catalogue();
-    let found = service.own_checks(&call(&page)?, subject.person).await?;
+    let now = service.world().now();
+    // Older ones a page at a time: no look reads more than its own days.
+    let earlier = wanted.voor.parse().ok().map(Moment::from_micros);
+    let earlier = earlier.filter(|before| *before < now && before.micros() > 0);
+    let (before, last) = match earlier {
+        Some(before) => (before, Moment::from_micros(before.micros().saturating_sub(1))),
+        // What is written at this moment belongs to it as well.
+        None => (now.plus_seconds(60), now),
+    };
+    let first = last.date(page.zone());
+    let first = first.checked_sub_days(DAYS).unwrap_or(first);
+    let from = Moment::start_of(first, page.zone());
+    let found = service
+        .own_checks(&call(&page)?, subject.person, from, before)
+        .await?;
     let checks: Vec<Check> = found
+        .items
         .iter()
         .filter_map(|entry| Check::of(entry, &catalogue, &page))
         .collect();
@@ -131,35 +153,41 @@ pub async fn list(
         "nee" => Some(false),
         _ => None,
     };
-    let since = service.world().now().plus_seconds(-DAYS * 86_400);
-    let recent: Vec<&Check> = checks
+    let shown: Vec<&Check> = checks
         .iter()
-        .filter(|check| check.at >= since && wants.is_none_or(|wants| wants == check.permitted))
+        .filter(|check| wants.is_none_or(|wants| wants == check.permitted))
         .collect();
-    let older = checks.iter().filter(|check| check.at < since).count();
+    let to = |filter: Option<bool>, before: Option<Moment>| {
+        let answer = filter.map(|yes| format!("antwoord={}", if yes { "ja" } else { "nee" }));
+        let before = before.map(|before| format!("voor={}", before.micros()));
+        let query: Vec<String> = answer.into_iter().chain(before).collect();
+        let sign = if query.is_empty() { "" } else { "?" };
+        page.to(&format!("/mijn/wie-vroeg{sign}{}", query.join("&")))
+    };
     let filters = [
-        (None, "asked-all", ""),
-        (Some(true), "asked-yes", "?antwoord=ja"),
-        (Some(false), "asked-no", "?antwoord=nee"),
+        (None, "asked-all"),
+        (Some(true), "asked-yes"),
+        (Some(false), "asked-no"),
     ];
     Ok(show(&Asked {
-        summary: summary(&checks, since, &page),
+        span: page.say2("asked-span", "from", page.day(&found.from), "to", page.day(&last)),
+        summary: summary(&checks, &page),
         filters: filters
             .into_iter()
-            .map(|(filter, text, query)| Filter {
+            .map(|(filter, text)| Filter {
                 text: page.say(text),
-                to: page.to(&format!("/mijn/wie-vroeg{query}")),
+                to: to(filter, earlier),
                 current: filter == wants,
             })
             .collect(),
-        days: days(&recent, &page),
-        older: (older > 0).then(|| page.say1("asked-older", "count", older)),
+        days: days(&shown, &page),
+        older: found.older.then(|| to(wants, Some(found.from))),
+        newest: earlier.map(|_| to(wants, None)),
         page,
     }))
 }
 
-fn summary(checks: &[Check], since: Moment, page: &Page) -> String {
-    let recent: Vec<&Check> = checks.iter().filter(|check| check.at >= since).collect();
+fn summary(recent: &[Check], page: &Page) -> String {
     if recent.is_empty() {
         return page.say("asked-none");
     }

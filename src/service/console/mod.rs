@@ -13,6 +13,7 @@ mod today;
 pub use self::campaigns::Campaign;
 pub use self::desk::DeskLine;
 pub use self::figures::{AskFigures, Figures, LEAD_DAYS, Lead, Week};
+pub(in crate::service) use self::look::KIND;
 pub use self::look::{LONGEST_WHY, LookUp, LookedUp};
 pub use self::scan::MOST_LINES;
 pub use self::sixteen::{Sixteen, SixteenWeek};

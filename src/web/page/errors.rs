@@ -56,7 +56,7 @@ pub async fn in_words(
     let error = answered.response().error();
     let turned = error.and_then(|error| match error.as_error::<Turned>()? {
         Turned::Said(why, _) => Some(*why),
-        Turned::SignIn { .. } => None,
+        Turned::SignIn { .. } | Turned::Again(_) => None,
     });
     if !for_people || (!is_problem && turned.is_none()) {
         return Ok(answered);

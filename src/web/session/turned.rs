@@ -41,6 +41,8 @@ pub enum Turned {
         /// Where to come back to; may be empty.
         onward: String,
     },
+    /// Begin again, on another page.
+    Again(&'static str),
     /// A page that says why.
     Said(Why, Language),
 }
@@ -91,6 +93,7 @@ impl fmt::Display for Turned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SignIn { .. } => f.write_str("not signed in"),
+            Self::Again(page) => write!(f, "begin again at {page}"),
             Self::Said(why, _) => write!(f, "turned away: {why:?}"),
         }
     }
@@ -101,7 +104,7 @@ impl std::error::Error for Turned {}
 impl ResponseError for Turned {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { .. } | Self::Again(_) => StatusCode::SEE_OTHER,
             Self::Said(why, _) => why.status(),
         }
     }
@@ -117,6 +120,7 @@ impl ResponseError for Turned {
                 };
                 HttpResponse::SeeOther().insert_header((LOCATION, to)).finish()
             }
+            Self::Again(page) => HttpResponse::SeeOther().insert_header((LOCATION, *page)).finish(),
             // The words come from the layer around all pages (`web::page::errors`).
             Self::Said(why, _) => HttpResponse::build(why.status()).finish(),
         }

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use thirtyfour::common::command::ExtensionCommand;
-use thirtyfour::{By, Capabilities, DesiredCapabilities, WebDriver, WebElement};
+use thirtyfour::{By, Capabilities, DesiredCapabilities, Key, WebDriver, WebElement};
 
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -24,6 +24,9 @@ pub const WIDTHS: [u32; 2] = [320, 1_280];
 
 /// One browser at a time: two at once make both slow.
 static TURN: Mutex<()> = Mutex::const_new(());
+
+/// How long anything may take: a walk under load ends with a message, and never hangs.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 const AXE: &str = include_str!("../../vendor/axe.min.js");
 const RULER: &str = include_str!("ruler.js");
@@ -71,9 +74,8 @@ impl Browser {
                 port.trim_end_matches('.').parse::<u16>().ok()
             })
             .expect("chromedriver says its port");
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wishes(scripts))
-            .await
-            .expect("chromium starts");
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wishes(scripts));
+        let driver = within("chromium starts", driver).await.expect("chromium starts");
         Browser {
             driver,
             process,
@@ -85,12 +87,13 @@ impl Browser {
 
     /// Goes to a path of the site.
     pub async fn go(&self, path: &str) {
-        self.driver.goto(format!("{}{path}", self.base)).await.unwrap();
+        let went = self.driver.goto(format!("{}{path}", self.base));
+        within(path, went).await.unwrap();
     }
 
     /// Where it is: path and query.
     pub async fn path(&self) -> String {
-        let url = self.driver.current_url().await.unwrap();
+        let url = within("the address", self.driver.current_url()).await.unwrap();
         match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
@@ -108,7 +111,7 @@ impl Browser {
 
     /// The one element of a selector.
     pub async fn one(&self, css: &str) -> WebElement {
-        match self.driver.find(By::Css(css)).await {
+        match within(css, self.driver.find(By::Css(css))).await {
             Ok(element) => element,
             Err(_) => panic!("no `{css}` on {}:\n{}", self.path().await, self.text().await),
         }
@@ -116,13 +119,59 @@ impl Browser {
 
     /// Clicks the one element of a selector and waits for the page behind it.
     pub async fn click(&self, css: &str) {
-        self.one(css).await.click().await.unwrap();
+        let element = self.one(css).await;
+        within(css, element.click()).await.unwrap();
+    }
+
+    /// Waits until a text is to be read.
+    pub async fn reads(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let page = self.text().await;
+            if page.contains(text) {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "no “{text}” on {}:\n{page}",
+                self.path().await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Presses Tab until an element of a selector has the focus. Needs scripts, to see which has.
+    pub async fn tab_to(&self, css: &str) -> WebElement {
+        let here = format!("return document.activeElement.matches({})", json!(css));
+        for _ in 0..80 {
+            let focus = self.driver.active_element().await.unwrap();
+            if self.run(&here).await == json!(true) {
+                return focus;
+            }
+            focus.send_keys(Key::Tab + "").await.unwrap();
+        }
+        panic!("the keyboard does not reach {css} on {}", self.path().await);
+    }
+
+    /// The page as it would be printed on A4: a PDF.
+    pub async fn print(&self) -> Vec<u8> {
+        let page = json!({"page": {"width": 21.0, "height": 29.7}, "background": false});
+        let printed = self.command("/print", page).await;
+        STANDARD.decode(printed.as_str().unwrap()).unwrap()
     }
 
     /// What is to be read on the page.
     pub async fn text(&self) -> String {
-        let body = self.driver.find(By::Css("body")).await.unwrap();
-        body.text().await.unwrap()
+        // The page may go away while it is read.
+        for _ in 0..20 {
+            if let Ok(body) = within("the page", self.driver.find(By::Css("body"))).await
+                && let Ok(text) = within("its text", body.text()).await
+            {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{} cannot be read", self.path().await);
     }
 
     /// How many elements a selector finds.
@@ -132,8 +181,7 @@ impl Browser {
 
     /// Runs a script in the page, which our pages themselves never do.
     pub async fn run(&self, script: &str) -> Value {
-        self.driver
-            .execute(script, Vec::new())
+        within("a script", self.driver.execute(script, Vec::new()))
             .await
             .unwrap()
             .json()
@@ -150,8 +198,11 @@ impl Browser {
     pub async fn complaints(&self) -> Vec<String> {
         let lines = self.command("/se/log", json!({"type": "browser"})).await;
         let lines = lines.as_array().cloned().unwrap_or_default();
-        // A page that is not there answers 404, and the browser says so.
-        let expected = |line: &String| line.contains("the server responded with a status of 4");
+        // A page that is not there answers 404, and the browser says so; as it does of one that fails to be looked at.
+        let expected = |line: &String| {
+            line.contains("the server responded with a status of 4")
+                || line.contains("the server responded with a status of 500")
+        };
         let lines = lines
             .iter()
             .map(|line| line["message"].as_str().unwrap_or_default().to_owned());
@@ -222,6 +273,12 @@ impl Browser {
         self.size(width, 800).await;
     }
 
+    /// Shows pages as they are printed, or again as on a screen.
+    pub async fn paper(&self, on: bool) {
+        let media = json!({"media": if on { "print" } else { "" }});
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
     /// Gives the browser a cookie of the site.
     pub async fn cookie(&self, name: &str, value: &str) {
         let cookie =
@@ -244,12 +301,12 @@ impl Browser {
             endpoint: endpoint.into(),
             parameters,
         };
-        let answer = self
+        let asked = self
             .driver
             .cmd(thirtyfour::common::command::Command::ExtensionCommand(Box::new(
                 raw,
-            )))
-            .await;
+            )));
+        let answer = within(endpoint, asked).await;
         answer.unwrap().value_json().unwrap()
     }
 
@@ -274,6 +331,14 @@ impl Drop for Browser {
     }
 }
 
+/// What the browser does, or a message when it takes too long.
+async fn within<T>(what: &str, doing: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, doing).await {
+        Ok(done) => done,
+        Err(_) => panic!("the browser did not answer within {PATIENCE:?}: {what}"),
+    }
+}
+
 fn wishes(scripts: Scripts) -> Capabilities {
     let mut wishes: Capabilities = DesiredCapabilities::chrome().into();
     let mut options = json!({
@@ -283,10 +348,18 @@ fn wishes(scripts: Scripts) -> Capabilities {
             "--disable-component-update", "--disable-sync", "--lang=nl", "--window-size=1280,800",
         ],
     });
+    // The reader's language, where an address names none.
+    options["prefs"] = json!({"intl.accept_languages": "nl,en"});
     if scripts == Scripts::Off {
-        options["prefs"] = json!({"profile.managed_default_content_settings.javascript": 2});
+        options["prefs"]["profile.managed_default_content_settings.javascript"] = json!(2);
     }
     wishes.set("goog:chromeOptions", options).unwrap();
+    wishes
+        .set(
+            "timeouts",
+            json!({"implicit": 0, "pageLoad": 60_000, "script": 60_000}),
+        )
+        .unwrap();
     wishes
         .set(
             "goog:loggingPrefs",

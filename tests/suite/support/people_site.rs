@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
+use actix_web::http::Method;
+use actix_web::web::get;
 use akkoord::cli::demo::cast;
 use akkoord::cli::demo::provider::Provider;
 use akkoord::outward::mail::{Carrier, Kept, Postman, Round, start};
 use akkoord::service::Service;
-use akkoord::web::server::{RunningServer, ServerOptions};
+use akkoord::web::problem::{Kind, Problem};
+use akkoord::web::server::{Face, RunningServer, ServerOptions};
 use akkoord::web::session::cookie;
 use akkoord::world::World;
 
@@ -76,6 +80,7 @@ impl PeopleSite {
             akkoord::api::face(),
             akkoord::portal::face(),
             akkoord::officer::face(),
+            broken(),
         ];
         let server = akkoord::web::server::start(&options, &service, &faces).unwrap();
         PeopleSite {
@@ -138,6 +143,17 @@ impl PeopleSite {
         self.provider.stop().await;
         let service = self.service;
         tokio::task::spawn_blocking(move || service.stop()).await.unwrap();
+    }
+}
+
+/// A page that fails, to see what people are told then.
+fn broken() -> Face {
+    Face {
+        configure: |config| {
+            let fails = || async { Err::<HttpResponse, Problem>(Problem::new(Kind::Internal)) };
+            config.route("/mijn/stuk", get().to(fails));
+        },
+        methods: vec![("/mijn/stuk".to_owned(), vec![Method::GET])],
     }
 }
 
