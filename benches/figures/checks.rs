@@ -61,6 +61,7 @@ pub fn bare() -> Result<(), Failure> {
                 url: format!("http://127.0.0.1/u/{}", "A".repeat(150)),
             }],
             capture_url: None,
+            human_involvement: None,
             legal_basis: "consent",
             policy_version: "2026-11-01.1".to_owned(),
             audit: AuditReference {

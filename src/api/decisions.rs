@@ -89,6 +89,10 @@ pub struct Decision {
     pub obligations: Vec<Obligation>,
     /// Where the person can be asked, when that helps; null when not.
     pub capture_url: Option<String>,
+    /// For the action `profile`, the part of a person in what follows from it (GDPR art. 22); absent for any other action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::human_part)]
+    pub human_involvement: Option<&'static str>,
     /// The legal basis of the purpose.
     #[schema(schema_with = schema::legal_basis)]
     pub legal_basis: &'static str,
@@ -254,6 +258,7 @@ impl Decision {
                 })
                 .collect(),
             capture_url: None,
+            human_involvement: decided.human.map(|part| part.as_str()),
             legal_basis: verdict.legal_basis.as_str(),
             policy_version: decided.policy_version.clone(),
             audit: AuditReference {

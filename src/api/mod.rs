@@ -6,6 +6,7 @@ pub mod authzen;
 pub mod authzen_search;
 pub mod changes;
 pub mod consents;
+pub mod contact_reports;
 pub mod decision_batches;
 pub mod decisions;
 pub mod docs;
@@ -105,6 +106,7 @@ fn v1(config: &mut DescribedConfig<'_>) {
     config
         .service(decisions::decide)
         .service(decision_batches::check)
+        .service(contact_reports::report)
         .service(proofs::decision)
         .service(people::register)
         .service(people::look_up)

@@ -4,7 +4,8 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, Object, ObjectBuilder, 
 use utoipa::openapi::{Array, RefOr};
 
 use crate::domain::consent::{ConsentStatus, IndicationMethod};
-use crate::domain::decision::{CustomerFact, Effect, ReasonCode};
+use crate::domain::contact::ContactMatch;
+use crate::domain::decision::{CustomerFact, Effect, HumanPart, ReasonCode};
 use crate::domain::event::ActorKind;
 use crate::domain::person::{GuardianVerification, MembershipKind};
 use crate::domain::purpose::{Action, Channel, CommunicationClass, LegalBasis};
@@ -25,6 +26,9 @@ words_schema! {
     action: Action, "What the system wants to do.";
     channel: Channel, "By which way somebody is contacted; required for the action `contact`.";
     effect: Effect, "Yes or no.";
+    contact_match: ContactMatch, "The check it was matched with: one that permitted, one that denied, or none.";
+    human_part: HumanPart, "`required`: a person decides; `none`: a computer decides alone, on a ground of GDPR art. 22(2); `no-decision`: \
+        nothing that matters to somebody is decided by it.";
     reason_code: ReasonCode, "Why; stable, to be compared by programs.";
     customer_fact: CustomerFact, "A fact that the customer exception needs.";
     legal_basis: LegalBasis, "The legal basis of the purpose.";

@@ -38,6 +38,31 @@ pub enum Effect {
 
 words!(Effect { Permit => "permit", Deny => "deny" });
 
+/// The part of a person in what follows from a profile (GDPR art. 22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HumanPart {
+    /// Nothing that matters to somebody is decided by it.
+    NoDecision,
+    /// A person decides; the profile is one of the things they look at.
+    Required,
+    /// A computer decides alone, on a ground of art. 22(2).
+    None,
+}
+
+words!(HumanPart { NoDecision => "no-decision", Required => "required", None => "none" });
+
+impl HumanPart {
+    /// By what the catalogue says of automated decisions.
+    pub fn of(automated: &str) -> Option<Self> {
+        Some(match automated {
+            "none" => Self::NoDecision,
+            "human-review" => Self::Required,
+            "solely-automated" => Self::None,
+            _ => return None,
+        })
+    }
+}
+
 /// Why; the codes of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReasonCode {

@@ -2,6 +2,7 @@
 
 pub mod age;
 pub mod consent;
+pub mod contact;
 pub mod decision;
 pub mod event;
 pub mod hex;

@@ -286,12 +286,12 @@ impl RejectionGround {
         }
     }
 
-    /// Whether the law knows this ground for a type of request. `marketing`: an objection to direct marketing, which
-    /// nothing outweighs (GDPR art. 21(2) and (3)).
-    pub const fn fits(self, of: RequestType, marketing: bool) -> bool {
+    /// Whether the law knows this ground for a type of request. `absolute`: an objection that nothing outweighs, to direct
+    /// marketing (GDPR art. 21(2) and (3)) or of a child.
+    pub const fn fits(self, of: RequestType, absolute: bool) -> bool {
         match self {
             Self::IdentityNotEstablished => true,
-            Self::ManifestlyUnfounded | Self::ManifestlyExcessive => !marketing,
+            Self::ManifestlyUnfounded | Self::ManifestlyExcessive => !absolute,
             Self::RightsOfOthers => of.has_package(),
             Self::DataCorrect => matches!(of, RequestType::Rectification),
             Self::FreedomOfExpression
@@ -300,11 +300,11 @@ impl RejectionGround {
             | Self::PublicHealth
             | Self::Archiving => matches!(of, RequestType::Erasure),
             Self::LegalClaims => {
-                matches!(of, RequestType::Erasure) || matches!(of, RequestType::Objection) && !marketing
+                matches!(of, RequestType::Erasure) || matches!(of, RequestType::Objection) && !absolute
             }
             Self::NoGroundToRestrict => matches!(of, RequestType::Restriction),
             Self::NotPortable => matches!(of, RequestType::Portability),
-            Self::CompellingGrounds => matches!(of, RequestType::Objection) && !marketing,
+            Self::CompellingGrounds => matches!(of, RequestType::Objection) && !absolute,
         }
     }
 }

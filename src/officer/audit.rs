@@ -1,30 +1,29 @@
-//! C4: search the audit logs, one entry with its proof, and somebody who is looked up with a reason.
+//! C4: search the audit logs, and one entry with its proof.
 
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 
 use super::blocks::{Block, Cell, Field, Form, Table, Tone, badge, cell, link};
-use super::seat::{Part, Seat, acts, exports, see, with};
+use super::seat::{Part, Seat, acts, exports, with};
 use super::today::logs;
-use crate::audit::leaf::EntryId;
-use crate::domain::decision::{Effect, ReasonCode};
+use crate::audit::leaf::{EntryId, Word};
+use crate::domain::contact::ContactMatch;
+use crate::domain::decision::{Effect, Reason, ReasonCode};
 use crate::domain::hex::hex;
 use crate::domain::moment::Moment;
-use crate::domain::personal::Personal;
+use crate::policy::explain::explain;
 use crate::service::Service;
-use crate::service::console::LookUp;
+use crate::service::contacts::CHECK;
 use crate::service::refusal::Refusal;
-use crate::service::search::{FoundEntry, SearchEntries, SearchPerson};
-use crate::service::verbs::CurrentConsents;
-use crate::web::session::{self, Staff, Turned};
+use crate::service::search::{FoundEntry, SearchEntries};
+use crate::web::session::{Staff, Turned};
 
 /// Where the audit log is searched.
 pub(super) const PATH: &str = "/fg/zoeken";
 /// Rows of a page.
 const ROWS: usize = 50;
-/// Rows about one person.
-const ABOUT: usize = 500;
 /// Days that are looked back where none are named.
 const DAYS: i64 = 30;
 
@@ -159,7 +158,7 @@ fn filter_form(seat: &Seat, service: &Service, filter: &Filter) -> Form {
     let purposes = catalogue
         .purposes
         .keys()
-        .map(|id| (id.to_string(), id.to_string()));
+        .map(|id| (id.to_string(), seat.purpose(service, id.as_str())));
     let answers = Effect::ALL
         .iter()
         .map(|effect| (effect.to_string(), seat.word("outcome", effect.as_str())));
@@ -234,6 +233,10 @@ fn outcome(seat: &Seat, entry: &FoundEntry) -> Cell {
                 .say2("fg-bulk", "permitted", bulk.permitted, "denied", denied),
         );
     }
+    let matched = leaf.extra.get(&Word::from(CHECK));
+    if let Some(matched) = matched.and_then(|word| ContactMatch::parse(word)) {
+        return super::contacts::check(seat, matched);
+    }
     match (
         leaf.outcome.as_ref().map(|word| word.as_str()),
         leaf.reasons.first(),
@@ -244,7 +247,7 @@ fn outcome(seat: &Seat, entry: &FoundEntry) -> Cell {
     }
 }
 
-fn entries(seat: &Seat, service: &Service, items: &[FoundEntry]) -> Table {
+pub(super) fn entries(seat: &Seat, service: &Service, items: &[FoundEntry]) -> Table {
     let rows = items.iter().map(|entry| {
         let leaf = &entry.leaf;
         let at = Moment::from_micros(leaf.millis.saturating_mul(1_000));
@@ -268,7 +271,12 @@ fn entries(seat: &Seat, service: &Service, items: &[FoundEntry]) -> Table {
                     .map(|id| seat.library(service, &id))
                     .unwrap_or_default(),
             ),
-            cell(leaf.purpose.as_ref().map(ToString::to_string).unwrap_or_default()),
+            cell(
+                leaf.purpose
+                    .as_ref()
+                    .map(|word| seat.purpose(service, word.as_str()))
+                    .unwrap_or_default(),
+            ),
             cell(what.join(", ")),
             outcome(seat, entry),
             match entry.index {
@@ -308,21 +316,51 @@ pub async fn entry_page(
     seat.page = seat.page.clone().back_to(PATH, "fg-audit");
     let leaf = &entry.leaf;
     let at = Moment::from_micros(leaf.millis.saturating_mul(1_000));
-    let word = |of: Option<&crate::audit::leaf::Word<'_>>| of.map(ToString::to_string).unwrap_or_default();
+    let named = |id: &str, name: String| {
+        if name == id {
+            name
+        } else {
+            format!("{name} ({id})")
+        }
+    };
+    let library = leaf.organisation.as_ref().map(|word| {
+        let id = word.as_str();
+        let name = id.parse().map(|library| seat.library(&service, &library));
+        name.unwrap_or_else(|_| id.to_owned())
+    });
+    let purpose = leaf
+        .purpose
+        .as_ref()
+        .map(|word| named(word.as_str(), seat.purpose(&service, word.as_str())));
     let reasons: Vec<String> = leaf
         .reasons
         .iter()
         .map(|code| seat.word("reason", code.as_str()))
         .collect();
-    let scopes: Vec<String> = leaf.scopes.iter().map(ToString::to_string).collect();
+    let scopes: Vec<String> = leaf
+        .scopes
+        .iter()
+        .map(|scope| seat.data(&service, scope.as_str()))
+        .collect();
     let mut facts = vec![
         ("fg-when", seat.page.moment(&at)),
         ("fg-kind", seat.word("kind", leaf.kind.as_str())),
-        ("fg-system", leaf.system.to_string()),
-        ("fg-library", word(leaf.organisation.as_ref())),
-        ("fg-purpose", word(leaf.purpose.as_ref())),
+        (
+            "fg-system",
+            named(leaf.system.as_str(), seat.system(&service, leaf.system.as_str())),
+        ),
+        ("fg-library", library.unwrap_or_default()),
+        ("fg-purpose", purpose.unwrap_or_default()),
         ("fg-answer", outcome(&seat, &entry).text),
-        ("fg-reasons", reasons.join("; ")),
+        // A single reason is the answer.
+        (
+            "fg-reasons",
+            if reasons.len() > 1 {
+                reasons.join("; ")
+            } else {
+                String::new()
+            },
+        ),
         ("fg-scopes", scopes.join(", ")),
         ("fg-policy-version", leaf.policy.to_string()),
         ("fg-entry-number", leaf.id.to_string()),
@@ -344,6 +382,15 @@ pub async fn entry_page(
                 .collect(),
         ),
     ];
+    // The answer as the system heard it, in plain words.
+    let decisive = leaf
+        .reasons
+        .first()
+        .and_then(|code| ReasonCode::parse(code.as_str()));
+    if let Some(code) = decisive.filter(|_| leaf.bulk.is_none()) {
+        let told = explain(&Reason::plain(code), seat.page.language);
+        blocks.insert(1, Block::Lead(seat.page.say1("fg-answer-was", "text", told)));
+    }
     for (name, fact) in leaf.extra.iter().filter(|(name, _)| name.as_str() != "sealed") {
         blocks.push(Block::Quiet(format!("{name}: {fact}")));
     }
@@ -358,10 +405,32 @@ pub async fn entry_page(
             service.public_base(),
             entry.log
         );
+        let file = format!("{PATH}/{}/{}/bewijs.txt", entry.log, leaf.id);
+        blocks.push(Block::Buttons(vec![(
+            seat.page.to(&file),
+            seat.page.say("fg-proof-save"),
+        )]));
         blocks.push(Block::Code(seat.page.say("fg-command"), command));
         blocks.push(Block::More(seat.page.say("fg-proof-text"), text));
     }
     Ok(seat.show(&request, blocks))
+}
+
+/// The proof of one entry as a file, to be checked by anybody.
+#[get("/fg/zoeken/{log}/{id}/bewijs.txt")]
+pub async fn proof_file(
+    request: HttpRequest,
+    staff: Staff,
+    service: Data<Service>,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Turned> {
+    let seat = Seat::look(&request, &staff, Part::Audit, "fg-entry")?;
+    let (_, proof) = proved(&seat, &service, path.into_inner()).await?;
+    let (_, text) = proof.ok_or_else(|| seat.turned(&Refusal::NotFound))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"bewijs.txt\""))
+        .body(text))
 }
 
 async fn proved(
@@ -398,162 +467,4 @@ async fn proved(
             (proved.origin, proved.proof.to_text())
         }),
     ))
-}
-
-/// Where somebody is looked up.
-#[get("/fg/zoeken/persoon")]
-pub async fn look_page(
-    request: HttpRequest,
-    staff: Staff,
-    service: Data<Service>,
-) -> Result<HttpResponse, Turned> {
-    let mut seat = Seat::act(&request, &staff, Part::Audit)?;
-    seat.page = seat.page.clone().titled("fg-look-up").back_to(PATH, "fg-audit");
-    let form = Form {
-        id: "persoon",
-        action: seat.page.to(&format!("{PATH}/persoon")),
-        post: true,
-        fields: vec![
-            Field::choice(
-                "bibliotheek",
-                seat.page.say("fg-library"),
-                seat.library_options(&service, false),
-                "",
-            ),
-            Field::choice(
-                "scheme",
-                seat.page.say("fg-identifier"),
-                seat.schemes(),
-                "member-number",
-            ),
-            Field::line("value", seat.page.say("fg-identifier-value"), ""),
-            Field::line("reason", seat.page.say("fg-why-look"), "").hinted(seat.page.say("fg-why-look-hint")),
-        ],
-        button: seat.page.say("fg-look-up-button"),
-        ..Form::default()
-    };
-    Ok(seat.show(
-        &request,
-        vec![Block::Lead(seat.page.say("fg-look-up-lead")), Block::Form(form)],
-    ))
-}
-
-/// Who is looked up, and why.
-#[derive(Debug, Deserialize)]
-pub struct LookForm {
-    bibliotheek: String,
-    scheme: String,
-    value: String,
-    reason: String,
-}
-
-/// Looks somebody up, and leads to what is known: the reason goes along, sealed.
-#[post("/fg/zoeken/persoon")]
-pub async fn look(
-    request: HttpRequest,
-    staff: Staff,
-    service: Data<Service>,
-    form: session::Form<LookForm>,
-) -> Result<HttpResponse, Turned> {
-    let seat = Seat::act(&request, &staff, Part::Audit)?;
-    let path = format!("{PATH}/persoon");
-    let form = form.value;
-    let person = match seat.person(&service, &form.scheme, &form.value) {
-        Ok(person) => person,
-        Err(refusal) => return seat.wrong(&path, &refusal),
-    };
-    let organisation = form
-        .bibliotheek
-        .parse()
-        .map_err(|_| seat.turned(&Refusal::NotFound))?;
-    let verb = LookUp {
-        person,
-        organisation,
-        what: "search",
-        reason: Personal::new(form.reason.trim().to_owned()),
-        officer: seat.name.clone(),
-    };
-    let (organisation, reason) = (verb.organisation.clone(), verb.reason.clone());
-    match service.look_somebody_up(&seat.call, verb).await {
-        Ok(Some(id)) => {
-            let ticket = service.look_ticket(&seat.call, &id, &organisation, &reason);
-            let ticket = ticket.map_err(|refusal| seat.turned(&refusal))?;
-            Ok(see(&seat.page.to(&format!("{path}/{ticket}"))))
-        }
-        Ok(None) => Ok(see(&seat.page.to(&with(&path, "fout", "nobody")))),
-        Err(refusal) => seat.wrong(&path, &refusal),
-    }
-}
-
-/// What was asked and recorded about somebody who was looked up.
-#[get("/fg/zoeken/persoon/{ticket}")]
-pub async fn person_page(
-    request: HttpRequest,
-    staff: Staff,
-    service: Data<Service>,
-    ticket: Path<String>,
-) -> Result<HttpResponse, Turned> {
-    let mut seat = Seat::act(&request, &staff, Part::Audit)?;
-    seat.page = seat.page.clone().titled("fg-person").back_to(PATH, "fg-audit");
-    let turned = |refusal: Refusal| seat.turned(&refusal);
-    let looked = service.looked_up(&seat.call, &ticket).map_err(turned)?;
-    let verb = SearchPerson {
-        person_id: looked.person_id.clone(),
-        reason: looked.reason.clone(),
-        open: true,
-        limit: ABOUT,
-    };
-    let found = service.search_person(&seat.call, verb).await.map_err(turned)?;
-    let current = CurrentConsents {
-        person_id: looked.person_id.clone(),
-    };
-    let current = service
-        .current_consents(&seat.call, current)
-        .await
-        .map_err(turned)?;
-    let rows = current.consents.iter().map(|consent| {
-        vec![
-            cell(consent.purpose.to_string()),
-            cell(seat.word("status", consent.status.as_str())),
-            cell(seat.page.moment(&consent.occurred_at)),
-            cell(seat.word("reason", consent.effective.as_str())),
-            cell(
-                consent
-                    .valid_until
-                    .map(|end| seat.page.day(&end))
-                    .unwrap_or_default(),
-            ),
-        ]
-    });
-    let head = ["fg-purpose", "fg-said", "fg-when", "fg-counts-as", "fg-until"];
-    let mut facts = vec![
-        (
-            seat.page.say("fg-library"),
-            seat.library(&service, &looked.organisation),
-        ),
-        (seat.page.say("fg-subject"), looked.person_id.clone()),
-        (seat.page.say("fg-why-look"), looked.reason.reveal().clone()),
-    ];
-    if let Some(since) = current.restricted {
-        facts.push((seat.page.say("fg-restricted"), seat.page.day(&since)));
-    }
-    if let Some(since) = current.marketing_objection {
-        facts.push((seat.page.say("fg-objected"), seat.page.day(&since)));
-    }
-    let blocks = vec![
-        Block::Alert(Tone::Plain, seat.page.say("fg-person-recorded")),
-        Block::Facts(facts),
-        Block::Heading(seat.page.say("fg-choices-now")),
-        Block::Table(Table {
-            caption: seat.page.say("fg-choices-now"),
-            head: head.map(|id| cell(seat.page.say(id))).to_vec(),
-            rows: rows.collect(),
-            empty: seat.page.say("fg-none"),
-            ..Table::default()
-        }),
-        Block::Heading(seat.page.say("fg-about-person")),
-        Block::Text(seat.page.say("fg-about-person-text")),
-        Block::Table(entries(&seat, &service, &found)),
-    ];
-    Ok(seat.show(&request, blocks))
 }

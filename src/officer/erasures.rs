@@ -289,8 +289,12 @@ pub async fn erasure_page(
         let until = keep.until.map(|until| seat.page.day(&until));
         vec![
             cell(seat.word("keep", keep.what)),
-            cell(keep.ground),
-            cell(until.or_else(|| keep.term.clone()).unwrap_or_default()),
+            cell(seat.word("article", keep.ground)),
+            cell(
+                until
+                    .or_else(|| keep.term.as_deref().map(|term| period(&seat, term)))
+                    .unwrap_or_default(),
+            ),
         ]
     });
     blocks.push(Block::Heading(seat.page.say("fg-keeps")));
@@ -438,5 +442,18 @@ pub async fn certificate(
             Ok(answer.json(document))
         }
         _ => Err(seat.turned(&Refusal::NotFound)),
+    }
+}
+
+/// A period of one unit in words; as it is where it has more.
+fn period(seat: &Seat, term: &str) -> String {
+    let digits: String = term.chars().filter(char::is_ascii_digit).collect();
+    let unit = term.chars().last().unwrap_or_default();
+    match digits.parse::<u32>() {
+        Ok(count) if term == format!("P{count}{unit}") && "YMWD".contains(unit) => {
+            let id = format!("fgw-period-{}", unit.to_ascii_lowercase());
+            seat.page.say1(&id, "count", count)
+        }
+        _ => term.to_owned(),
     }
 }

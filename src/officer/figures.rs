@@ -251,12 +251,17 @@ fn shown(seat: &Seat, figures: &Figures, ask: &AskFigures, shape: Shape) -> Vec<
         blocks.push(Block::Quiet(seat.page.say("fg-nothing-to-plot")));
         return blocks;
     }
-    let (svg, key) = picture(seat, figures, &caption, shape.id);
-    blocks.push(Block::Plot(Plot {
-        svg,
-        sentence: caption.sentence.clone(),
-        key,
-    }));
+    // Bars of nothing are no picture; the table says so better.
+    if shape.id == "lead" && figures.lead.groups.iter().all(|count| *count == 0) {
+        blocks.push(Block::Quiet(caption.sentence.clone()));
+    } else {
+        let (svg, key) = picture(seat, figures, &caption, shape.id);
+        blocks.push(Block::Plot(Plot {
+            svg,
+            sentence: caption.sentence.clone(),
+            key,
+        }));
+    }
     // A column of figures stands to the right, its hidden ones too.
     let first = usize::from(shape.id == "campaigns") * 2 + 1;
     let rows = shape.rows.iter().map(|row| {

@@ -1,21 +1,27 @@
 //! The face for privacy officers: the console under `/fg`. Every page is built of a few blocks; who sits at it, and what
 //! they may, is in `seat`.
 
+mod access;
 mod audit;
 mod blocks;
+mod contacts;
 mod difference;
 mod erasures;
 mod export;
 mod figures;
 mod files;
+mod notices;
 mod others;
+mod person;
 mod policy;
 mod proposal;
 mod purposes;
 mod reports;
 mod requests;
 pub mod seat;
+mod steps;
 mod systems;
+mod times;
 mod today;
 mod what_if;
 
@@ -39,7 +45,7 @@ const LOOK: &[Method] = &[Method::GET];
 const ACT: &[Method] = &[Method::GET, Method::POST];
 
 /// The paths, so that a wrong method is told which ones there are.
-pub const PATHS: [(&str, &[Method]); 35] = [
+pub const PATHS: [(&str, &[Method]); 40] = [
     ("/fg", LOOK),
     ("/fg/verzoeken", LOOK),
     ("/fg/verzoeken.csv", LOOK),
@@ -52,9 +58,12 @@ pub const PATHS: [(&str, &[Method]); 35] = [
     ("/fg/zoeken/export/{kaart}", LOOK),
     ("/fg/zoeken/export/{kaart}/bestand", LOOK),
     ("/fg/zoeken/{log}/{id}", LOOK),
+    ("/fg/zoeken/{log}/{id}/bewijs.txt", LOOK),
     ("/fg/doelen", LOOK),
     ("/fg/doelen/{id}", LOOK),
     ("/fg/systemen", LOOK),
+    ("/fg/systemen/contacten", LOOK),
+    ("/fg/systemen/contacten.csv", LOOK),
     ("/fg/cijfers", LOOK),
     ("/fg/cijfers/{plot}.csv", LOOK),
     ("/fg/wissen", ACT),
@@ -72,6 +81,8 @@ pub const PATHS: [(&str, &[Method]); 35] = [
     ("/fg/zestien", LOOK),
     ("/fg/datalek", LOOK),
     ("/fg/toegang", LOOK),
+    ("/fg/toegang.csv", LOOK),
+    ("/fg/herkomst", LOOK),
     ("/fg/rapport", ACT),
     ("/fg/rapport/{kaart}", LOOK),
     ("/fg/rapport/{kaart}/bestand", LOOK),
@@ -84,20 +95,23 @@ fn configure(config: &mut ServiceConfig) {
         .service(requests::requests_page)
         .service(requests::requests_file)
         .service(requests::request_page)
-        .service(requests::request_step)
+        .service(steps::request_step)
         .service(requests::letter_page)
         .service(audit::search_page)
-        .service(audit::look_page)
-        .service(audit::look)
-        .service(audit::person_page)
+        .service(person::look_page)
+        .service(person::look)
+        .service(person::person_page)
         .service(export::export_page)
         .service(export::export)
         .service(export::export_ready)
         .service(export::export_file)
+        .service(audit::proof_file)
         .service(audit::entry_page)
         .service(purposes::purposes_page)
         .service(purposes::purpose_page)
         .service(systems::systems_page)
+        .service(contacts::contacts_page)
+        .service(contacts::contacts_file)
         .service(figures::figures_page)
         .service(figures::figures_file)
         .service(erasures::erasures_page)
@@ -120,7 +134,9 @@ fn configure(config: &mut ServiceConfig) {
         .service(others::desk_page)
         .service(others::sixteen_page)
         .service(others::breach_page)
-        .service(others::access_page)
+        .service(access::access_page)
+        .service(access::access_file)
+        .service(notices::notices_page)
         .service(reports::report_page)
         .service(reports::report)
         .service(reports::report_ready)

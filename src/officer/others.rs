@@ -1,32 +1,24 @@
-//! C10 to C14: retention, desks and paper, turning 16, breaches, and who did what in this console.
+//! C10 to C13: retention, desks and paper, turning 16, and breaches.
 
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 
-use super::audit::day;
-use super::blocks::{Block, Field, Form, Number, Table, Tone, badge, cell, figure, link};
+use super::blocks::{Block, Field, Form, Number, Table, Tone, badge, cell, figure};
 use super::reports;
-use super::seat::{PARTS, Part, Seat, acts, looks, with};
-use crate::domain::moment::Moment;
+use super::seat::{Part, Seat, acts, with};
+use super::times::{Span, span_fields};
 use crate::domain::personal::Personal;
 use crate::service::Service;
-use crate::service::console::SYSTEM;
 use crate::service::refusal::Refusal;
 use crate::service::reports::ReportKind;
 use crate::service::retention::{RecordHold, RetentionLine};
-use crate::service::search::SearchEntries;
-use crate::service::sessions::staff::Role;
 use crate::web::page::dates::thousands;
 use crate::web::plot::{Caption, Pair, pairs};
 use crate::web::session::{self, Staff, Turned};
 
-/// Days that are looked back where none are named.
-const DAYS: i64 = 30;
 /// Of a hundred yeses at a desk, so many taken back are a sign of pressing.
 const MANY: u64 = 20;
-/// Rows of the access log.
-const ROWS: usize = 50;
 
 /// C10: what would be removed now.
 #[get("/fg/bewaren")]
@@ -163,38 +155,14 @@ pub async fn hold(
     }
 }
 
-/// From when until when.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Time {
-    van: String,
-    tot: String,
-    vanaf: String,
-}
-
-impl Time {
-    fn span(&self, service: &Service) -> (Moment, Moment) {
-        let now = service.world().now();
-        (
-            day(&self.van, false, service).unwrap_or_else(|| now.plus_seconds(-DAYS * 86_400)),
-            day(&self.tot, true, service).unwrap_or(now),
-        )
-    }
-
-    fn form(&self, seat: &Seat, service: &Service, action: &str) -> Form {
-        let (from, to) = self.span(service);
-        let zone = service.catalogue().network.zone;
-        Form {
-            id: "tijd",
-            action: action.to_owned(),
-            fields: vec![
-                Field::date("van", seat.page.say("fg-from"), &from.date(zone).to_string()),
-                Field::date("tot", seat.page.say("fg-to"), &to.date(zone).to_string()),
-            ],
-            button: seat.page.say("fg-show"),
-            second: true,
-            ..Form::default()
-        }
+fn time_form(seat: &Seat, service: &Service, time: &Span, action: &str) -> Form {
+    Form {
+        id: "tijd",
+        action: action.to_owned(),
+        fields: span_fields(seat, service, time),
+        button: seat.page.say("fg-show"),
+        second: true,
+        ..Form::default()
     }
 }
 
@@ -204,11 +172,11 @@ pub async fn desk_page(
     request: HttpRequest,
     staff: Staff,
     service: Data<Service>,
-    Query(time): Query<Time>,
+    Query(time): Query<Span>,
 ) -> Result<HttpResponse, Turned> {
     let seat = Seat::look(&request, &staff, Part::Desk, "fg-desk")?;
     let (lines, more) = service
-        .desk_quality(&seat.call, time.span(&service))
+        .desk_quality(&seat.call, time.times(&service))
         .await
         .map_err(|refusal| seat.turned(&refusal))?;
     let rows = lines.iter().map(|line| {
@@ -255,7 +223,7 @@ pub async fn desk_page(
     head.iter_mut().skip(3).for_each(|head| head.figure = true);
     let mut blocks = vec![
         Block::Lead(seat.page.say("fg-desk-lead")),
-        Block::Form(time.form(&seat, &service, "/fg/balie")),
+        Block::Form(time_form(&seat, &service, &time, "/fg/balie")),
     ];
     if more {
         let most = thousands(crate::service::console::MOST_LINES, seat.page.language);
@@ -364,116 +332,4 @@ pub async fn breach_page(
     blocks.extend(steps.into_iter().map(Block::Text));
     blocks.push(Block::Form(reports::form(&seat, &service, ReportKind::Breach)));
     Ok(seat.show(&request, blocks))
-}
-
-/// C14: who may do what, and who did what in this console.
-#[get("/fg/toegang")]
-pub async fn access_page(
-    request: HttpRequest,
-    staff: Staff,
-    service: Data<Service>,
-    Query(time): Query<Time>,
-) -> Result<HttpResponse, Turned> {
-    let seat = Seat::look(&request, &staff, Part::Access, "fg-access")?;
-    let (from, to) = time.span(&service);
-    let asked = SearchEntries {
-        log: "admin".to_owned(),
-        from,
-        to,
-        system: SYSTEM.parse().ok(),
-        organisation: None,
-        purpose: None,
-        outcome: None,
-        reason: None,
-        id: None,
-        cursor: Some(time.vanaf.clone()).filter(|cursor| !cursor.is_empty()),
-        limit: ROWS,
-    };
-    let found = service
-        .search_entries(&seat.call, asked)
-        .await
-        .map_err(|refusal| seat.turned(&refusal))?;
-    let rows = found.items.iter().map(|entry| {
-        let at = Moment::from_micros(entry.leaf.millis.saturating_mul(1_000));
-        let sealed = entry
-            .private
-            .as_ref()
-            .and_then(|text| serde_json::from_str::<serde_json::Value>(text.reveal()).ok());
-        let member = |name: &str| {
-            let text = sealed
-                .as_ref()
-                .and_then(|facts| facts.get(name)?.as_str().map(str::to_owned));
-            text.unwrap_or_default()
-        };
-        let who = Some(member("officer")).filter(|who| !who.is_empty());
-        let client = entry
-            .leaf
-            .extra
-            .iter()
-            .find(|(name, _)| name.as_str() == "client");
-        let who = who
-            .or_else(|| client.map(|(_, client)| client.to_string()))
-            .unwrap_or_default();
-        vec![
-            link(
-                seat.page.to(&format!("/fg/zoeken/admin/{}", entry.leaf.id)),
-                seat.page.moment(&at),
-            ),
-            cell(who),
-            cell(seat.word("kind", entry.leaf.kind.as_str())),
-            cell(member("reason")),
-        ]
-    });
-    let mut blocks = vec![
-        Block::Lead(seat.page.say("fg-access-lead")),
-        Block::Form(time.form(&seat, &service, "/fg/toegang")),
-        Block::Table(Table {
-            caption: seat.page.say("fg-access-log"),
-            head: ["fg-when", "fg-who", "fg-what", "fg-why"]
-                .map(|id| cell(seat.page.say(id)))
-                .to_vec(),
-            rows: rows.collect(),
-            empty: seat.page.say("fg-none"),
-            ..Table::default()
-        }),
-    ];
-    if let Some(cursor) = found.next_cursor {
-        let to = with(
-            &format!("/fg/toegang?van={}&tot={}", time.van, time.tot),
-            "vanaf",
-            &cursor,
-        );
-        blocks.push(Block::Buttons(vec![(
-            seat.page.to(&to),
-            seat.page.say("fg-further"),
-        )]));
-    }
-    blocks.push(Block::Heading(seat.page.say("fg-roles")));
-    blocks.push(Block::Text(seat.page.say("fg-roles-text")));
-    blocks.push(Block::Table(roles(&seat)));
-    Ok(seat.show(&request, blocks))
-}
-
-fn roles(seat: &Seat) -> Table {
-    let all = [Role::Officer, Role::Assistant, Role::Auditor, Role::Administrator];
-    let rows = PARTS.iter().map(|(part, _, name)| {
-        let may = all
-            .iter()
-            .map(|role| match (looks(*role, *part), acts(*role, *part)) {
-                (true, true) => badge(Tone::Good, seat.page.say("fg-may-act")),
-                (true, false) => cell(seat.page.say("fg-may-look")),
-                _ => cell("–"),
-            });
-        std::iter::once(cell(seat.page.say(name))).chain(may).collect()
-    });
-    let heads = all.iter().map(|role| cell(seat.word("role", role.as_str())));
-    Table {
-        caption: seat.page.say("fg-roles"),
-        head: std::iter::once(cell(seat.page.say("fg-part")))
-            .chain(heads)
-            .collect(),
-        rows: rows.collect(),
-        empty: String::new(),
-        ..Table::default()
-    }
 }

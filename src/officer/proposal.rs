@@ -162,10 +162,11 @@ fn plan_blocks(seat: &Seat, plan: &Plan) -> Vec<Block> {
         let sort = sort
             .and_then(|sort| sort.as_str().map(str::to_owned))
             .unwrap_or_default();
+        let details: Vec<String> = change.details.iter().map(|line| seat.detail(line)).collect();
         vec![
             cell(seat.word("change", &sort)),
-            cell(format!("{} {}", change.what, change.id)),
-            cell(change.details.join("; ")),
+            cell(format!("{} {}", seat.detail(&change.what), change.id)),
+            cell(details.join("; ")),
         ]
     });
     blocks.push(Block::Table(Table {

@@ -2,27 +2,28 @@
 
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_LANGUAGE};
 use actix_web::web::{Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 
-use super::blocks::{Block, Field, Form, Table, cell, link};
+use super::blocks::{Block, Field, Form, Table, Tone, cell, link};
 use super::files::csv;
-use super::seat::{Part, Seat, acts, decides};
+use super::seat::{Part, Seat, acts};
+use super::steps::steps;
 use super::today::due;
 use crate::domain::ids::RightsRequestId;
 use crate::domain::moment::Moment;
-use crate::domain::personal::Personal;
 use crate::domain::preference::Language;
-use crate::domain::rights::{ExtensionReason, RejectionGround, RequestState, RequestType, StepKind};
+use crate::domain::rights::{RequestState, RequestType};
 use crate::service::Service;
 use crate::service::refusal::Refusal;
 use crate::service::reports::table::Cell as Value;
-use crate::service::rights::{Content, ListRequests, PastStep, RequestPage, RightsRequest, Step, TakeStep};
+use crate::service::rights::{Content, ListRequests, PastStep, RequestPage, RightsRequest, Wish};
 use crate::web::letters::{LetterKind, letter_of};
 use crate::web::pdf::PDF;
-use crate::web::session::{self, Staff, Turned};
+use crate::web::session::{Staff, Turned};
 
-const PATH: &str = "/fg/verzoeken";
+/// Where requests are.
+pub(super) const PATH: &str = "/fg/verzoeken";
 /// Rows of a page.
 const ROWS: usize = 50;
 /// Rows of a file.
@@ -118,6 +119,7 @@ pub async fn requests_page(
         seat.page.to(&format!("{PATH}.csv?{}", filter.query())),
         seat.page.say("fg-csv"),
     )];
+    links.push((seat.page.to("/fg/herkomst"), seat.page.say("fg-notices")));
     if let Some(cursor) = next_cursor {
         let next = super::seat::with(&format!("{PATH}?{}", filter.query()), "vanaf", &cursor);
         links.insert(0, (seat.page.to(&next), seat.page.say("fg-further")));
@@ -221,8 +223,10 @@ fn short(id: RightsRequestId) -> String {
 
 async fn found(seat: &Seat, service: &Service, id: &str) -> Result<RightsRequest, Turned> {
     let id = id.parse().map_err(|_| seat.turned(&Refusal::NotFound))?;
+    // Handling the request is why; that it was opened stands in the access log.
+    let why = seat.page.say1("fg-why-request", "number", short(id));
     service
-        .rights_request(&seat.call, id)
+        .open_rights_request(&seat.call, id, (&seat.name, &why))
         .await
         .map_err(|refusal| seat.turned(&refusal))
 }
@@ -249,6 +253,9 @@ pub async fn request_page(
     if found.person_erased {
         blocks.push(Block::Quiet(seat.page.say("fg-person-erased")));
     }
+    if found.kind == RequestType::Objection && !found.state.is_ended() {
+        blocks.push(Block::Alert(Tone::Plain, objection(&seat, &service, &found)));
+    }
     let letters: Vec<(String, String)> = LetterKind::ALL
         .iter()
         .filter(|letter| letter.is_there(&found) && !found.person_erased)
@@ -263,7 +270,8 @@ pub async fn request_page(
     }
     if acts(seat.role, Part::Requests) && !found.state.is_ended() {
         blocks.push(Block::Heading(seat.page.say("fg-steps")));
-        blocks.extend(steps(&seat, &found).into_iter().map(Block::Form));
+        let forms = steps(&seat, &service, &found);
+        blocks.extend(forms.into_iter().map(Block::Form));
     }
     if found.kind == RequestType::Erasure && !found.state.is_ended() && acts(seat.role, Part::Erasures) {
         blocks.push(Block::Form(super::erasures::propose_form(&seat, &found)));
@@ -273,6 +281,33 @@ pub async fn request_page(
         found.history.iter().map(|step| past(&seat, step)).collect(),
     ));
     Ok(seat.show(&request, blocks))
+}
+
+/// What an objection already stopped, and whether anything can outweigh it (GDPR art. 21).
+fn objection(seat: &Seat, service: &Service, of: &RightsRequest) -> String {
+    match of.received().map(|received| &received.wish) {
+        Some(Wish::Objection {
+            purpose: Some(purpose),
+        }) if is_absolute(service, of) => seat.page.say1("fg-objection-absolute", "purpose", purpose),
+        Some(Wish::Objection {
+            purpose: Some(purpose),
+        }) => seat.page.say1("fg-objection-stopped", "purpose", purpose),
+        Some(Wish::Objection { purpose: None }) => seat.page.say("fg-objection-marketing"),
+        _ => seat.page.say("fg-objection-words"),
+    }
+}
+
+/// Whether nothing outweighs it: an objection to direct marketing. Of a child neither; the service says so, who knows ages.
+pub(super) fn is_absolute(service: &Service, of: &RightsRequest) -> bool {
+    let purpose = match of.received().map(|received| &received.wish) {
+        Some(Wish::Objection {
+            purpose: Some(purpose),
+        }) => purpose,
+        _ => return of.is_against_marketing(),
+    };
+    let catalogue = service.catalogue();
+    let entry = catalogue.purposes.get(purpose);
+    entry.is_some_and(|entry| entry.purpose.is_promotional())
 }
 
 fn facts(seat: &Seat, service: &Service, of: &RightsRequest, now: Moment) -> Vec<(String, String)> {
@@ -332,159 +367,6 @@ fn past(seat: &Seat, step: &PastStep) -> (String, String, String) {
     };
     let when = format!("{} – {by}", seat.page.moment(&step.at));
     (when, seat.word("step", step.kind.as_str()), text)
-}
-
-/// The forms of the steps that are possible now, for this role.
-fn steps(seat: &Seat, of: &RightsRequest) -> Vec<Form> {
-    let possible = |kind: StepKind| of.state.after(kind).is_some();
-    let form = |id: &'static str, kind: StepKind, fields: Vec<Field>| Form {
-        id,
-        title: seat.word("do", kind.as_str()),
-        intro: seat.word("do-hint", kind.as_str()),
-        action: seat.page.to(&format!("{PATH}/{}", of.id)),
-        post: true,
-        hidden: vec![("stap", kind.to_string()), ("versie", of.revision.to_string())],
-        fields,
-        button: seat.word("do", kind.as_str()),
-        second: !matches!(kind, StepKind::Completed),
-        folded: true,
-    };
-    let why = |label: &str| Field::lines("uitleg", seat.page.say(label), "", 4);
-    let mut forms = Vec::new();
-    for (kind, id) in [(StepKind::Acknowledged, "ack"), (StepKind::Accepted, "accept")] {
-        if possible(kind) {
-            forms.push(form(id, kind, Vec::new()));
-        }
-    }
-    if of.assignee.as_ref().map(Personal::reveal) != Some(&seat.name) {
-        let mine = Field::line("wie", seat.page.say("fg-who"), &seat.name);
-        forms.push(form("assign", StepKind::Assigned, vec![mine]));
-    }
-    if possible(StepKind::IdentityAsked) {
-        forms.push(form("doubt", StepKind::IdentityAsked, vec![why("fg-doubt")]));
-    }
-    if possible(StepKind::IdentityConfirmed) {
-        forms.push(form(
-            "known",
-            StepKind::IdentityConfirmed,
-            vec![why("fg-how-known")],
-        ));
-    }
-    if of.extended_at.is_none() && possible(StepKind::Extended) {
-        let months = ["1", "2"]
-            .map(|months| (months.to_owned(), months.to_owned()))
-            .to_vec();
-        let reasons = ExtensionReason::ALL.iter();
-        let reasons = reasons.map(|reason| (reason.to_string(), seat.word("extension", reason.as_str())));
-        let fields = vec![
-            Field::choice("maanden", seat.page.say("fg-months"), months, "1"),
-            Field::choice(
-                "reden",
-                seat.page.say("fg-reason"),
-                reasons.collect(),
-                "complexity",
-            ),
-            why("fg-explain-person"),
-        ];
-        forms.push(form("extend", StepKind::Extended, fields));
-    }
-    if decides(seat.role) {
-        forms.push(form(
-            "complete",
-            StepKind::Completed,
-            vec![why("fg-explain-person").optional()],
-        ));
-        let grounds = RejectionGround::ALL.iter();
-        let grounds = grounds.map(|ground| (ground.to_string(), seat.word("ground", ground.as_str())));
-        let fields = vec![
-            Field::choice("grond", seat.page.say("fg-ground"), grounds.collect(), ""),
-            why("fg-explain-person"),
-        ];
-        forms.push(form("reject", StepKind::Rejected, fields));
-        forms.push(form("close", StepKind::Closed, vec![why("fg-explain-close")]));
-    }
-    forms
-}
-
-/// What a step's form says.
-#[derive(Debug, Deserialize)]
-pub struct StepForm {
-    stap: String,
-    versie: u64,
-    #[serde(default)]
-    uitleg: String,
-    #[serde(default)]
-    wie: String,
-    #[serde(default)]
-    maanden: String,
-    #[serde(default)]
-    reden: String,
-    #[serde(default)]
-    grond: String,
-}
-
-impl StepForm {
-    fn step(&self) -> Option<Step> {
-        let text = || Personal::new(self.uitleg.trim().to_owned());
-        Some(match StepKind::parse(&self.stap)? {
-            StepKind::Acknowledged => Step::Acknowledge,
-            StepKind::Accepted => Step::Accept,
-            StepKind::Assigned => Step::Assign {
-                to: Personal::new(self.wie.trim().to_owned()),
-            },
-            StepKind::IdentityAsked => Step::AskIdentity { doubt: text() },
-            StepKind::IdentityConfirmed => Step::ConfirmIdentity { how: text() },
-            StepKind::Extended => Step::Extend {
-                months: self.maanden.parse().ok()?,
-                reason: ExtensionReason::parse(&self.reden)?,
-                explanation: text(),
-            },
-            StepKind::Rejected => Step::Reject {
-                ground: RejectionGround::parse(&self.grond)?,
-                explanation: text(),
-            },
-            StepKind::Completed => Step::Complete {
-                explanation: Some(text()).filter(|text| !text.reveal().is_empty()),
-                instead: None,
-            },
-            StepKind::Closed => Step::Close { explanation: text() },
-            StepKind::Received | StepKind::GuardianConfirmed => return None,
-        })
-    }
-}
-
-/// Takes a step.
-#[post("/fg/verzoeken/{id}")]
-pub async fn request_step(
-    request: HttpRequest,
-    staff: Staff,
-    service: Data<Service>,
-    id: Path<String>,
-    form: session::Form<StepForm>,
-) -> Result<HttpResponse, Turned> {
-    let seat = Seat::act(&request, &staff, Part::Requests)?;
-    let Some(step) = form.value.step() else {
-        return Err(Turned::new(session::Why::Malformed, seat.page.language));
-    };
-    let heavy = matches!(
-        step,
-        Step::Reject { .. } | Step::Complete { .. } | Step::Close { .. }
-    );
-    if heavy && !decides(seat.role) {
-        return Err(Turned::new(session::Why::NotAllowed, seat.page.language));
-    }
-    let parsed: RightsRequestId = id.parse().map_err(|_| seat.turned(&Refusal::NotFound))?;
-    let path = format!("{PATH}/{parsed}");
-    let verb = TakeStep {
-        id: parsed,
-        revision: form.value.versie,
-        officer: Personal::new(seat.name.clone()),
-        step,
-    };
-    match service.step_rights_request(&seat.call, verb).await {
-        Ok(_) => Ok(seat.done(&path, "step")),
-        Err(refusal) => seat.wrong(&path, &refusal),
-    }
 }
 
 /// In which language and form a letter is wanted.

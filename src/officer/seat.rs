@@ -299,6 +299,66 @@ impl Seat {
         known.map_or_else(|| id.to_string(), |known| known.name.clone())
     }
 
+    /// What a purpose is called in the language of the page; its id where it has no text or is not there any more.
+    pub fn purpose(&self, service: &Service, id: &str) -> String {
+        let catalogue = service.catalogue();
+        let entry = catalogue
+            .purposes
+            .values()
+            .find(|entry| entry.purpose.id.as_str() == id);
+        let notice = entry.and_then(|entry| entry.notice(self.page.language, false));
+        notice.map_or_else(|| id.to_owned(), |notice| notice.title.clone())
+    }
+
+    /// What a system is called in the language of the page.
+    pub fn system(&self, service: &Service, id: &str) -> String {
+        let catalogue = service.catalogue();
+        let known = catalogue.systems.values().find(|system| system.id.as_str() == id);
+        let title = known.and_then(|system| system.title.get(&self.page.language));
+        title.cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// What data are called in the language of the page.
+    pub fn data(&self, service: &Service, id: &str) -> String {
+        let catalogue = service.catalogue();
+        let known = catalogue
+            .data_scopes
+            .iter()
+            .find(|(scope, _)| scope.as_str() == id);
+        let title = known.and_then(|(_, scope)| scope.title.get(&self.page.language));
+        title.cloned().unwrap_or_else(|| id.to_owned())
+    }
+
+    /// A line of a plan in the language of the page: the fact has a name, what comes and goes are words of the files.
+    pub fn detail(&self, text: &str) -> String {
+        let slug = |text: &str| -> String {
+            let letters = text.chars().filter(|letter| *letter != '\'');
+            letters
+                .map(|letter| {
+                    if letter.is_ascii_alphanumeric() {
+                        letter
+                    } else {
+                        '-'
+                    }
+                })
+                .collect()
+        };
+        let whole = format!("fgw-plan-{}", slug(text));
+        if texts::has(&whole) {
+            return self.page.say(&whole);
+        }
+        let text = text.replace(" -> ", " → ");
+        let Some((name, rest)) = text.split_once(": ") else {
+            return text;
+        };
+        let id = format!("fgw-plan-{}", slug(name));
+        if texts::has(&id) {
+            format!("{}: {rest}", self.page.say(&id))
+        } else {
+            text
+        }
+    }
+
     /// A word of the domain in the language of the page; the word itself where there is no text.
     pub fn word(&self, group: &str, word: &str) -> String {
         let id = format!("fgw-{group}-{}", word.replace('.', "-"));

@@ -4,13 +4,17 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 
 use super::blocks::{Block, Cell, Table, Tone, badge, cell, figure};
-use super::seat::{Part, Seat};
+use super::contacts::totals;
+use super::seat::{Part, Seat, looks};
 use crate::domain::preference::Language;
 use crate::service::Service;
 use crate::service::console::{MOST_LINES, SystemLine};
 use crate::web::page::dates::thousands;
 use crate::web::plot::{Bar, Caption, bars};
 use crate::web::session::{Staff, Turned};
+
+/// Days of which reported contacts are counted here.
+const CONTACT_DAYS: i64 = 30;
 
 /// The systems.
 #[get("/fg/systemen")]
@@ -104,8 +108,23 @@ pub async fn systems_page(
             key: Vec::new(),
         }));
     }
-    blocks.push(Block::Heading(seat.page.say("fg-unchecked")));
-    blocks.push(Block::Text(seat.page.say("fg-unchecked-text")));
+    let now = service.world().now();
+    let reported = service
+        .contact_totals(&seat.call, (now.plus_seconds(-CONTACT_DAYS * 86_400), now))
+        .await
+        .map_err(|refusal| seat.turned(&refusal))?;
+    blocks.push(Block::Heading(seat.page.say("fg-contacts")));
+    blocks.push(Block::Text(seat.page.say1(
+        "fg-contacts-text",
+        "days",
+        CONTACT_DAYS,
+    )));
+    blocks.push(Block::Table(totals(&seat, &service, &reported)));
+    if looks(seat.role, Part::Audit) {
+        let to = seat.page.to("/fg/systemen/contacten");
+        blocks.push(Block::Buttons(vec![(to, seat.page.say("fg-contacts-single"))]));
+    }
+    blocks.push(Block::Quiet(seat.page.say("fg-unchecked-text")));
     Ok(seat.show(&request, blocks))
 }
 

@@ -119,6 +119,12 @@ pub(crate) fn of_service(shared: &Arc<Shared>, store: &Store, access: &Arc<Acces
         with("count-decisions", MINUTE, true, |_, store, _| {
             counting::count_decisions(store)
         }),
+        with("sweep-contacts", 60 * MINUTE, true, |shared, store, _| {
+            let catalogue = std::sync::Arc::clone(&shared.policies.load().current);
+            let (keep, zone) = (catalogue.network.log_retention.decision, catalogue.network.zone);
+            let before = shared.world.now().minus(keep, zone);
+            store.change("sweep_contacts", |tx| tx.sweep_contacts(before))
+        }),
         // Does a little at a time, and nothing more once everybody was looked at that day.
         with("retention", MINUTE, true, |shared, store, _| {
             retention::chore(shared, store)

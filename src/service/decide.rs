@@ -11,7 +11,7 @@ use super::unsubscribe::Link;
 use super::verbs::{Decide, Decided, PersonRef};
 use super::work::{Circumstances, Found, Log, Stop, Subjects, Work, open_event};
 use crate::audit::leaf::Leaf;
-use crate::domain::decision::{Effect, Question, Verdict};
+use crate::domain::decision::{Effect, HumanPart, Question, Verdict};
 use crate::domain::event::{Actor, ActorKind, Change};
 use crate::domain::ids::{DecisionId, OrganisationId, PersonId, SystemId};
 use crate::domain::moment::Moment;
@@ -19,6 +19,19 @@ use crate::domain::person::PersonRecord;
 use crate::domain::purpose::Action;
 use crate::policy::catalogue::Catalogue;
 use crate::policy::evaluate::{Subject, evaluate};
+
+impl Decide {
+    /// The part of a person in what follows from a profile (GDPR art. 22, R42): by the version of the purpose that answers.
+    fn human(&self, work: &Work<'_, '_>) -> Option<HumanPart> {
+        if self.question.action != Action::Profile {
+            return None;
+        }
+        let policies = &work.policies;
+        let catalogue = self.at.map_or(&policies.current, |at| policies.at(at));
+        let entry = catalogue.purposes.get(&self.question.purpose)?;
+        HumanPart::of(&entry.register.automated_decision)
+    }
+}
 
 /// The rows a reference leads to.
 pub(crate) fn look_at(
@@ -255,6 +268,7 @@ fn record(
     };
     Ok(Decided {
         id,
+        human: decide.human(work),
         verdict,
         policy_version: version.to_owned(),
         leaf_hash,

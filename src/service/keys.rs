@@ -30,6 +30,9 @@ const MESSAGES: &str = "/messages";
 /// In place of an identifier scheme, in the hashes of objections that outlive an erasure; no scheme can be called this.
 const SUPPRESSION: &str = "/objections";
 
+/// Begins what is hashed of the ids of reported contacts, with the key of those hashes; no scheme can be called this.
+const CONTACTS: &str = "/contacts";
+
 /// Label of the tokens in unsubscribe links.
 pub(crate) const UNSUBSCRIBE: &str = "unsubscribe";
 
@@ -232,6 +235,27 @@ impl Keyring {
         keys.blind_indexes(SUPPRESSION, &format!("{scheme}\n{value}"))
             .into_iter()
             .map(|(_, hash)| hash)
+            .collect()
+    }
+
+    /// The hashes under which a system's own id of a reported contact may be kept, the one that is used now first.
+    pub(crate) fn contact_hashes(
+        &self,
+        system: &SystemId,
+        organisation: &OrganisationId,
+        id: &str,
+    ) -> Vec<[u8; 16]> {
+        let (keys, text) = (
+            self.tenant_keys.load(),
+            format!("{CONTACTS}\n{system}\n{organisation}\n{id}"),
+        );
+        let now = keys.blind_index(SUPPRESSION, &text).map(|(_, hash)| hash);
+        let all = keys
+            .blind_indexes(SUPPRESSION, &text)
+            .into_iter()
+            .map(|(_, hash)| hash);
+        now.into_iter()
+            .chain(all.filter(|hash| Some(*hash) != now))
             .collect()
     }
 

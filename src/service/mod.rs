@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod chores;
 mod consent;
 pub mod console;
+pub mod contacts;
 mod counting;
 mod decide;
 pub mod desk;

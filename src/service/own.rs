@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Service;
 use super::bulk::search::outcomes_between;
 use super::call::Call;
+use super::contacts::CONTACT_REPORTED;
 use super::refusal::Refusal;
 use super::rights::RightsRequest;
 use super::rights::own_requests;
@@ -179,7 +180,8 @@ fn checks(
             )?);
         }
     }
-    items.retain(|entry| entry.log == "decision" && entry.leaf.purpose.is_some());
+    let answer = |entry: &FoundEntry| entry.leaf.kind.as_str() != CONTACT_REPORTED;
+    items.retain(|entry| entry.log == "decision" && entry.leaf.purpose.is_some() && answer(entry));
     items.sort_by_key(|entry| std::cmp::Reverse((entry.leaf.millis, entry.leaf.id.to_string())));
     let known = work.tx().oldest_events(&people)?;
     let older = known.iter().any(|(_, first)| *first < from);

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::consent::{ConsentStatus, IndicationMethod};
-use crate::domain::decision::{Question, Verdict};
+use crate::domain::decision::{HumanPart, Question, Verdict};
 use crate::domain::event::{Actor, ActorKind};
 use crate::domain::ids::{
     DataScopeId, DataSourceId, DecisionId, EventId, IdentifierId, OrganisationId, PurposeId, SchemeId,
@@ -58,6 +58,8 @@ pub struct Decided {
     pub policy_version: String,
     /// Hash of its leaf in the decision log.
     pub leaf_hash: [u8; 32],
+    /// For a profile, the part of a person in what follows from it.
+    pub human: Option<HumanPart>,
     /// Token for the unsubscribe link, where one is due.
     pub unsubscribe: Option<String>,
     /// Whether it answers for a past instant.

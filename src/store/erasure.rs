@@ -45,7 +45,7 @@ const PACKED: OnErasure =
     Keep("GDPR art. 5(2): an entry that nobody can find, read or link once the person key is destroyed");
 
 /// Every table with its columns, and what erasing a person does to them. A test compares it with the real schemas.
-pub const ERASURE: [(&str, &[(&str, OnErasure)]); 39] = [
+pub const ERASURE: [(&str, &[(&str, OnErasure)]); 40] = [
     ("meta", &[("key", Nobody), ("value", Nobody)]),
     (
         "person",
@@ -399,6 +399,19 @@ pub const ERASURE: [(&str, &[(&str, OnErasure)]); 39] = [
             ("created_at", Nobody),
             ("proposed_at", Nobody),
             ("ended_at", Nobody),
+        ],
+    ),
+    (
+        "contact_report",
+        &[
+            ("system", Nobody),
+            ("organisation", Nobody),
+            ("key_hash", Nobody),
+            ("purpose", Nobody),
+            ("channel", Nobody),
+            ("matched", Nobody),
+            ("entry", Nobody),
+            ("occurred_at", Nobody),
         ],
     ),
     (

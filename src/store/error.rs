@@ -38,9 +38,13 @@ fn of(constraint: Option<&str>) -> String {
 }
 
 /// The unique constraints: PostgreSQL's name, and how SQLite's messages name the same one.
-pub const CONSTRAINTS: [(&str, &str); 44] = [
+pub const CONSTRAINTS: [(&str, &str); 45] = [
     ("meta_pkey", "meta.key"),
     ("policy_proposal_pkey", "policy_proposal.id"),
+    (
+        "contact_report_pkey",
+        "contact_report.system, contact_report.organisation, contact_report.key_hash",
+    ),
     ("person_pkey", "person.id"),
     ("person_identifier_pkey", "person_identifier.id"),
     (

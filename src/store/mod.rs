@@ -15,6 +15,7 @@ mod catalogue;
 mod clients;
 mod columns;
 mod connection;
+mod contact_reports;
 mod deliveries;
 mod engine;
 mod erasure;
@@ -58,6 +59,7 @@ pub use audit_tree::{CheckpointRow, PlaceRow, PlacedBatch, QueuedBatch, TileRow}
 pub use bulk::{BulkPerson, BulkPlace, BulkRow};
 pub use catalogue::CatalogueRow;
 pub use clients::ClientRow;
+pub use contact_reports::{ContactCount, ContactFilter, ContactRow, LeafPlace};
 pub use deliveries::{AttemptEnd, DeliveryRow, Which};
 pub use engine::{Observer, Outcome, Rehearsal, Session, Store, StoreOptions};
 pub use erasure::{ERASURE, Erased, OnErasure};

@@ -386,6 +386,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    contact_report (system, organisation, key_hash) {
+        system -> Text,
+        organisation -> Text,
+        key_hash -> Binary,
+        purpose -> Text,
+        channel -> Text,
+        matched -> Text,
+        entry -> Binary,
+        occurred_at -> BigInt,
+    }
+}
+
+diesel::table! {
     suppression (hash, organisation, purpose) {
         hash -> Binary,
         organisation -> Text,

@@ -9,6 +9,7 @@ use akkoord::service::sessions::How;
 use akkoord::service::sessions::staff::{Reach, Role, StaffIdentity};
 use akkoord::web::session::cookie;
 use akkoord::world::{TurnedWorld, World as _};
+use serde_json::{Value, json};
 
 use crate::console_pages::{LINDE, Officer, request};
 use crate::proposals::{decide, member, officer, say};
@@ -71,6 +72,25 @@ async fn lived(node: &Node, world: &TurnedWorld) -> (String, String, String) {
     (access, erasure, proposal.to_string())
 }
 
+/// Contacts that the CRM reported, with and without a check; an entry of the log of answers.
+async fn reported(node: &Node, world: &TurnedWorld) -> String {
+    let mut crm = node.client("crm", "crm-http").await;
+    let now = world.now();
+    let contacts: Vec<Value> = [1, 5, 9]
+        .into_iter()
+        .map(|number: u32| {
+            json!({"contactId": format!("m-{number}"), "channel": "email", "occurredAt": now.rfc3339(),
+                "person": {"scheme": "member-number", "value": number.to_string()}})
+        })
+        .collect();
+    let body = json!({"organisation": LINDE, "purpose": "newsletter", "contacts": contacts});
+    crm.post("/v1/contact-reports", &body).await.expect(200);
+    let question = json!({"person": {"scheme": "member-number", "value": "5"}, "organisation": LINDE, "purpose": "newsletter",
+        "action": "contact", "channel": "email", "dataScopes": ["email"]});
+    let decided = crm.post("/v1/decisions", &question).await.expect(200);
+    decided["decisionId"].as_str().unwrap().to_owned()
+}
+
 #[actix_web::test]
 async fn every_page_of_the_console_is_good_to_look_at() {
     let storage = TestStorage::new(Engine::Sqlite);
@@ -80,7 +100,9 @@ async fn every_page_of_the_console_is_good_to_look_at() {
         ..Setup::default()
     };
     let node = Node::start(storage.url(), &world, &setup);
-    let (access, _, proposal) = lived(&node, &world).await;
+    let (access, erasure, proposal) = lived(&node, &world).await;
+    let entry = reported(&node, &world).await;
+    let objection = request(&node.service, LINDE, "2000100001", "objection").await;
     let identity = StaffIdentity {
         subject: Personal::new("fg-1".to_owned()),
         name: Personal::new("Fenna Groot".to_owned()),
@@ -99,6 +121,20 @@ async fn every_page_of_the_console_is_good_to_look_at() {
     let person = Officer::led(&fenna.post("/fg/zoeken/persoon", &look).await);
     let page = fenna.page(&format!("/fg/verzoeken/{access}")).await;
     assert!(page.contains("name=\"stap\""));
+    let asked = fenna.page(&format!("/fg/verzoeken/{erasure}")).await;
+    let hidden = asked
+        .split("type=\"hidden\" name=\"wie\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    let propose = [
+        ("verzoek", erasure.as_str()),
+        ("wie", hidden.unwrap()),
+        ("bibliotheek", LINDE),
+        ("grond", "17-1-b"),
+        ("dagen", "7"),
+    ];
+    let proposed = Officer::led(&fenna.post("/fg/wissen", &propose).await);
+    let proposed = proposed.split('?').next().unwrap().to_owned();
     let export = [
         ("log", "decision"),
         ("van", ""),
@@ -130,6 +166,11 @@ async fn every_page_of_the_console_is_good_to_look_at() {
         ("fg-request", request),
         ("fg-letter", letter),
         ("fg-audit", "/fg/zoeken?van=2020-01-01".to_owned()),
+        ("fg-entry", format!("/fg/zoeken/decision/{entry}")),
+        ("fg-objection", format!("/fg/verzoeken/{objection}")),
+        ("fg-erasure", proposed),
+        ("fg-contacts", "/fg/systemen/contacten?van=2020-01-01".to_owned()),
+        ("fg-notices", "/fg/herkomst".to_owned()),
         ("fg-look-up", "/fg/zoeken/persoon".to_owned()),
         ("fg-person", person),
         ("fg-export", "/fg/zoeken/export".to_owned()),

@@ -55,6 +55,10 @@ mod cli_serve;
 #[cfg(test)]
 mod cli_telemetry;
 #[cfg(test)]
+mod console_access;
+#[cfg(test)]
+mod console_counted;
+#[cfg(test)]
 mod console_figures;
 #[cfg(test)]
 mod console_looks;
@@ -62,6 +66,12 @@ mod console_looks;
 mod console_million;
 #[cfg(test)]
 mod console_pages;
+#[cfg(test)]
+mod console_paper;
+#[cfg(test)]
+mod console_walk;
+#[cfg(test)]
+mod contact_reports;
 #[cfg(test)]
 mod decision_matrix;
 #[cfg(test)]

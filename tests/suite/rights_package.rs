@@ -112,7 +112,7 @@ both_engines! {
         let read = package(&api, &request, "").await;
         let mut files: Vec<&str> = read["files"].as_object().unwrap().keys().map(String::as_str).collect();
         files.sort_unstable();
-        assert_eq!(files, ["choices.csv", "data.json", "decisions.csv", "history.csv", "overview.html", "recipients.csv",
+        assert_eq!(files, ["choices.csv", "contacts.csv", "data.json", "decisions.csv", "history.csv", "overview.html", "recipients.csv",
                            "texts/newsletter-3-nl.json"]);
 
         // The explanation is byte for byte as it was shown.

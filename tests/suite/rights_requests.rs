@@ -412,7 +412,8 @@ both_engines! {
             assert_eq!(newsletter(&api, number).await, "permit-consent");
         }
         let objection = entered(&api, "2000100001", "objection", json!({"directMarketing": true, "indicationMethod": "paper"})).await;
-        assert_eq!(newsletter(&api, "2000100001").await, "permit-consent");
+        // It stops from its receipt, before anybody has looked at it.
+        assert_eq!(newsletter(&api, "2000100001").await, "deny-objection");
         stepped(&api, &objection, json!({"complete": {}})).await;
         assert_eq!(newsletter(&api, "2000100001").await, "deny-objection");
         let text = letter(&api, &objection, "completed", "nl").await;
@@ -511,6 +512,53 @@ both_engines! {
         assert_eq!(api.send("DELETE", &format!("/v1/people/{child}/guardians/{guardian}"), &[], "").await.status, 200);
         refused(&step(&api, &by, json!({"complete": {}})).await, 403, "no-guardian-authority");
         refused(&api.get(&format!("{PATH}/{}/package", id(&by))).await, 403, "no-guardian-authority");
+    }
+
+    async fn r40_an_officer_weighs_an_objection_with_reasons_and_never_that_of_a_child(engine) {
+        let api = Api::start(engine).await;
+        register(&api, "2000100001", Some("1980-05-01")).await;
+        register(&api, "2000100002", Some("2015-05-01")).await;
+        let counts = async |number: &str| {
+            let ask = json!({"person": member(number), "organisation": LINDE, "purpose": "statistics", "action": "process"});
+            api.post("/v1/decisions", &ask).await.json()["reasons"][0]["code"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(counts("2000100001").await, "permit-public-task");
+        let objects = json!({"purpose": "statistics", "text": "Ik wil niet geteld worden"});
+        let objection = entered(&api, "2000100001", "objection", objects.clone()).await;
+        assert_eq!(counts("2000100001").await, "deny-objection");
+        // Not known who it is: what was stopped stays stopped.
+        let unknown = entered(&api, "2000100001", "objection", objects.clone()).await;
+        let not_known = json!({"reject": {"ground": "identity-not-established", "explanation": "Niemand reageerde."}});
+        stepped(&api, &unknown, not_known).await;
+        assert_eq!(counts("2000100001").await, "deny-objection");
+        // Without a reason nothing is outweighed.
+        let bare = json!({"reject": {"ground": "compelling-grounds", "explanation": ""}});
+        assert_eq!(step(&api, &objection, bare).await.status, 400);
+        assert_eq!(counts("2000100001").await, "deny-objection");
+        let grounds = json!({"reject": {"ground": "compelling-grounds", "explanation": "De wet verplicht ons te tellen hoeveel mensen lenen."}});
+        stepped(&api, &objection, grounds.clone()).await;
+        assert_eq!(counts("2000100001").await, "permit-public-task");
+        let text = letter(&api, &objection, "rejection", "nl").await;
+        assert!(text.contains("een reden die hier zwaarder weegt") && text.contains("De wet verplicht ons"), "{text}");
+        // Both stand in the history, with the request they follow from.
+        let person = api.post("/v1/people/lookups", &json!({"scheme": "member-number", "value": "2000100001", "organisation": LINDE})).await;
+        let path = format!("/v1/people/{}/consent-events", person.json()["personId"].as_str().unwrap());
+        let history = api.get(&path).await.body;
+        assert_eq!(history.matches("objection.made").count(), 1, "{history}");
+        assert_eq!(history.matches("objection.ended").count(), 1);
+        // Whoever objects anew is weighed anew.
+        entered(&api, "2000100001", "objection", objects.clone()).await;
+        assert_eq!(counts("2000100001").await, "deny-objection");
+
+        // The no of a child is not outweighed, nor one to advertising in general or to one such purpose.
+        let of_child = entered(&api, "2000100002", "objection", objects).await;
+        let answer = step(&api, &of_child, grounds.clone()).await;
+        assert_eq!((answer.status, answer.problem().1), (400, vec!["/reject/ground".to_owned()]));
+        for wish in [json!({"directMarketing": true}), json!({"purpose": "member-offers"})] {
+            let objection = entered(&api, "2000100001", "objection", wish).await;
+            assert_eq!(step(&api, &objection, grounds.clone()).await.status, 400);
+        }
+        assert_eq!(counts("2000100002").await, "deny-objection");
     }
 
     async fn a_request_follows_whoever_turns_out_to_be_somebody_else(engine) {

@@ -153,7 +153,7 @@ fg-sealed = What is sealed with this entry
 fg-proof = Proof
 fg-proof-holds = This entry stands in the signed log { $origin }. The proof is below.
 fg-proof-soon = This entry was written just now. The proof follows in a few seconds.
-fg-proof-how = Save the text of the proof as bewijs.txt. Anybody can verify it.
+fg-proof-how = Save the proof as bewijs.txt. Anybody can check it with this command.
 fg-proof-text = Show the text of the proof
 fg-export = Export the audit log
 fg-export-lead = You get all entries of that time, signed, with everything to verify them. All libraries are in it.
@@ -199,8 +199,7 @@ fg-key-age = { $client }, { $days ->
 }
 fg-plot-asked = Questions per system
 fg-plot-asked-text = How often each system asked something in the last seven days.
-fg-unchecked = Contact without a check
-fg-unchecked-text = Did somebody get a message to which no check belongs? Look the person up in the audit log and compare the time.
+fg-unchecked-text = Does a system report nothing? Then look the person up in the log and compare the time of the message.
 
 # Figures.
 fg-figures = Figures
@@ -343,8 +342,8 @@ fg-breach-1 = First find out which system it is, and from when until when. Revok
 fg-breach-2 = Then make this report. It names people by a code, not by name.
 fg-breach-3 = Report it within 72 hours to the data protection authority, if people are at risk.
 fg-access = Access
-fg-access-lead = Who did what in this console, and why.
-fg-access-log = What happened in the console
+fg-access-lead = Who looked at whom or at what, when and why? At desks and by systems too.
+fg-access-log = Who did what
 fg-roles = Who may do what?
 fg-roles-text = Nobody can erase somebody or change policies alone.
 fg-may-act = Act
@@ -679,3 +678,193 @@ fgw-kind-client-added = Client added
 fgw-kind-client-changed = Client changed
 fgw-kind-audit-person-opened = Data of a person looked at
 fgw-kind-audit-person-read = Checks about a person looked at
+
+# Contacts that systems reported.
+fg-contacts = Contacts that systems reported
+fg-contacts-text = Systems report afterwards whom they contacted. This is what they reported over { $days } days.
+fg-contacts-lead = For each contact we look for that system's last check about the person, up to { $hours } hours before it.
+fg-contacts-none = No system reported a contact in this time.
+fg-contacts-single = See the single contacts
+fg-contacts-first = These are the first { $count }. The file has more.
+fg-contacts-most = There are more than { $count }. Choose a shorter time.
+fg-reported = Reported
+fg-after-permit = After a yes
+fg-after-deny = After a no
+fg-without-check = Without a check
+fgw-check-permit = Yes, and it was allowed
+fgw-check-deny = Yes, and it was not allowed
+fgw-check-none = No, it was not asked
+fgw-check-list-permit = Contacts after a yes
+fgw-check-list-deny = Contacts after a no
+fgw-check-list-none = Contacts without a check
+
+# Notices about where data came from.
+fg-notices = Notices about where data came from
+fg-notices-lead = These people must still be told that data about them came from elsewhere. That is due within a month.
+fg-notices-late = Too late
+fg-notices-none = Everybody knows where the data came from.
+fg-notices-how = Until somebody knows, the answer to a contact with those data is no. The system that sends the notice reports it to this service.
+fg-source = From where
+
+# The access log.
+fg-about = About
+fg-request-number = Request { $number }
+fg-person-code = Person { $code }
+fg-why-request = Handles request { $number }
+fg-access-words = Name, reason or code
+fg-access-more = These are the newest { $count }. Choose a shorter time or take the file.
+fgw-access-search = in the log
+fgw-access-request = opened a request
+fgw-access-desk = at the desk
+fgw-access-register = for the register
+fgw-access-try-policy = to try policies
+fgw-access-audit = audit logs
+fgw-access-consent-rates = consents
+fgw-access-breach = data breach
+fgw-access-rights-requests = requests
+fgw-access-erasures = erasures
+fgw-access-access = access
+fgw-access-rectification = correction
+fgw-access-erasure = erasure
+fgw-access-restriction = restriction
+fgw-access-portability = data to take along
+fgw-access-objection = objection
+
+# Objections (GDPR art. 21).
+fg-objection-stopped = Use for { $purpose } has stopped since this request came in. Does another interest really weigh more? Then refuse it and write why. Use may then go on.
+fg-objection-absolute = Use for { $purpose } has stopped. This is advertising: no other interest outweighs that.
+fg-objection-marketing = All advertising has stopped since this request came in. No other interest outweighs that.
+fg-objection-words = The request does not say what must stop. Read the words and choose it below. Until then nothing stops.
+fg-stop-what = What must stop?
+fg-all-marketing = All advertising
+fgw-restriction-accuracy = The data may be wrong
+fgw-restriction-unlawful = The law does not allow the use
+fgw-restriction-claim = Needed for a legal claim
+fgw-restriction-objection = An objection is being weighed
+fgw-mistake-unknown-ground = That ground does not fit this request. Nothing outweighs advertising or the no of a child.
+fgw-mistake-no-right-to-object = Nobody can object to this purpose. Choose another one or refuse the request.
+fgw-mistake-guardian-required = A child asks this. A parent must agree first.
+
+fgw-kind-contact-reported = Contact reported
+fgw-kind-rights-accepted = Request accepted
+fgw-kind-rights-closed = Request closed
+fgw-kind-rights-identity-asked = Asked who it is
+fgw-kind-rights-identity-confirmed = Known who it is
+fgw-kind-rights-guardian-confirmed = A parent agrees
+fgw-kind-rights-package-made = Package of data made
+fgw-kind-rights-portability-package-made = Package to take along made
+fgw-kind-enrichment-permitted = Data from elsewhere were permitted
+fgw-kind-enrichment-notified = Told where data came from
+fgw-kind-person-merged = Two records merged
+fgw-kind-person-erased = Person erased
+fgw-kind-erasure-acknowledged = Recipient has erased
+fgw-kind-erasure-escalated = Recipient did not answer
+fgw-kind-erasure-reapplied = Erased again after a backup
+fgw-kind-erasure-term-over = Retention is over
+fgw-kind-client-revoked = Key revoked
+fgw-kind-client-secret-rotated = Key renewed
+fgw-kind-webhook-added = Receiver of messages added
+fgw-kind-webhook-changed = Receiver of messages changed
+fgw-kind-webhook-removed = Receiver of messages removed
+fgw-kind-webhook-replayed = Messages sent again
+fgw-kind-webhook-secret-rotated = Key of a receiver renewed
+fgw-kind-key-epoch-destroyed = Key of a week destroyed
+fgw-kind-key-signing-rotated = New signing key
+fgw-kind-log-continued = New log begun
+fgw-kind-log-pruned = Old entries removed
+fgw-kind-log-reopened = Log opened again
+fgw-kind-retention-run = Old data looked through
+fg-was-asked = Was it asked?
+
+# Facts of a plan, as the check of the files names them.
+fgw-plan-actions = actions
+fgw-plan-address = address
+fgw-plan-age = age
+fgw-plan-approved-by = approved by
+fgw-plan-approved-on = approved on
+fgw-plan-automated-decision = automated decision
+fgw-plan-basis-reference = basis reference
+fgw-plan-broader-term = broader term
+fgw-plan-channels = channels
+fgw-plan-class = class
+fgw-plan-customer-exception = customer exception
+fgw-plan-data = data
+fgw-plan-e-mail = e-mail
+fgw-plan-exempt-from-restriction = exempt from restriction
+fgw-plan-explicit = explicit
+fgw-plan-id = id
+fgw-plan-identifier-schemes = identifier schemes
+fgw-plan-impact-assessment = impact assessment
+fgw-plan-joint-arrangement = joint arrangement
+fgw-plan-jurisdiction = jurisdiction
+fgw-plan-kvk = chamber of commerce number
+fgw-plan-languages = languages
+fgw-plan-legal-basis = legal basis
+fgw-plan-legal-name = legal name
+fgw-plan-longest = longest
+fgw-plan-may = may
+fgw-plan-name = name
+fgw-plan-normalise = normalise
+fgw-plan-officer = officer
+fgw-plan-officers-e-mail = e-mail of the officer
+fgw-plan-only-for-schools = only for schools
+fgw-plan-organisations = organisations
+fgw-plan-phone = phone
+fgw-plan-processor = processor
+fgw-plan-proof-retention = proof retention
+fgw-plan-recipient = recipient
+fgw-plan-recipients = recipients
+fgw-plan-retention = retention
+fgw-plan-retention-of-the-logs = retention of the logs
+fgw-plan-retention-of-what-is-known-about-people = retention of what is known about people
+fgw-plan-role-of-the-library = role of the library
+fgw-plan-sensitive = sensitive
+fgw-plan-sources = sources
+fgw-plan-special-category = special category
+fgw-plan-status = status
+fgw-plan-supervisory-authority = supervisory authority
+fgw-plan-term = term
+fgw-plan-time-zone = time zone
+fgw-plan-title = title
+fgw-plan-validity = validity
+fgw-plan-version = version
+fgw-plan-website = website
+fgw-plan-why-that-class = why that class
+fgw-plan-without-an-answer = without an answer
+fgw-plan-words = words
+fgw-plan-members-who-said-yes-must-choose-again = members who said yes must choose again
+fgw-plan-purpose = purpose
+fgw-plan-network = network
+fgw-plan-organisation = organisation
+fgw-plan-system = system
+fgw-plan-data-scope = data scope
+fgw-plan-identifier-scheme = identifier scheme
+fgw-plan-theme = theme
+fgw-plan-limits = limits
+fg-answer-was = The answer was: { $text }
+fg-proof-save = Save the proof
+
+# Articles that what stays after an erasure rests on.
+fgw-article-gdpr-5-2 = GDPR art. 5(2): we must be able to show what happened
+fgw-article-gdpr-12-3 = GDPR art. 12(3): the answer to a request
+fgw-article-gdpr-19 = GDPR art. 19: recipients must be told
+fgw-article-17-3-b = GDPR art. 17(3)(b): the law demands it
+fgw-article-17-3-e = GDPR art. 17(3)(e): needed for a legal claim
+fgw-article-gdpr-21-3 = GDPR art. 21(3): the objection stays in force
+fgw-article-gdpr-8 = GDPR art. 8: parents of children
+fgw-period-y = { $count ->
+    [one] 1 year
+   *[other] { $count } years
+}
+fgw-period-m = { $count ->
+    [one] 1 month
+   *[other] { $count } months
+}
+fgw-period-w = { $count ->
+    [one] 1 week
+   *[other] { $count } weeks
+}
+fgw-period-d = { $count ->
+    [one] 1 day
+   *[other] { $count } days
+}

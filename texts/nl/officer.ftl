@@ -153,7 +153,7 @@ fg-sealed = Wat verzegeld bij deze regel hoort
 fg-proof = Bewijs
 fg-proof-holds = Deze regel staat in het ondertekende logboek { $origin }. Het bewijs staat hieronder.
 fg-proof-soon = Deze regel is net geschreven. Over een paar tellen is er bewijs.
-fg-proof-how = Bewaar de tekst van het bewijs als bewijs.txt. Iedereen kan hem controleren.
+fg-proof-how = Bewaar het bewijs als bewijs.txt. Iedereen kan het controleren met deze opdracht.
 fg-proof-text = Toon de tekst van het bewijs
 fg-export = Neem het logboek mee
 fg-export-lead = Je krijgt alle regels van die tijd, ondertekend, met alles om ze te controleren. Alle bibliotheken staan erin.
@@ -199,8 +199,7 @@ fg-key-age = { $client }, { $days ->
 }
 fg-plot-asked = Vragen per systeem
 fg-plot-asked-text = Zo vaak vroeg elk systeem iets in de laatste zeven dagen.
-fg-unchecked = Contact zonder vraag
-fg-unchecked-text = Kreeg iemand een bericht waar geen vraag bij hoort? Zoek de persoon op in het logboek en vergelijk de tijd.
+fg-unchecked-text = Meldt een systeem niets? Zoek dan de persoon op in het logboek en vergelijk de tijd van het bericht.
 
 # Figures.
 fg-figures = Cijfers
@@ -343,8 +342,8 @@ fg-breach-1 = Bepaal eerst welk systeem het is, en van wanneer tot wanneer. Trek
 fg-breach-2 = Maak dan dit rapport. Het noemt mensen met een code, niet met een naam.
 fg-breach-3 = Meld het binnen 72 uur bij de Autoriteit Persoonsgegevens, als er risico is voor mensen.
 fg-access = Toegang
-fg-access-lead = Wie deed wat in deze console, en waarom.
-fg-access-log = Wat er in de console gebeurde
+fg-access-lead = Wie keek wanneer naar wie of wat, en waarom? Ook aan de balie en door systemen.
+fg-access-log = Wie wat deed
 fg-roles = Wie mag wat?
 fg-roles-text = Iemand wissen en beleid veranderen kan nooit één persoon alleen.
 fg-may-act = Doen
@@ -679,3 +678,190 @@ fgw-kind-client-added = Sleutel uitgegeven
 fgw-kind-client-changed = Sleutel veranderd
 fgw-kind-audit-person-opened = Gegevens van een persoon bekeken
 fgw-kind-audit-person-read = Vragen over een persoon bekeken
+
+# Contacts that systems reported.
+fg-contacts = Contact dat systemen melden
+fg-contacts-text = Systemen melden achteraf met wie ze contact hadden. Dit is de stand over { $days } dagen.
+fg-contacts-lead = Bij elk contact zoeken we de laatste vraag van dat systeem over die persoon, tot { $hours } uur ervoor.
+fg-contacts-none = Geen systeem meldde contact in deze tijd.
+fg-contacts-single = Bekijk de losse contacten
+fg-contacts-first = Hier staan de eerste { $count }. Het bestand heeft er meer.
+fg-contacts-most = Er zijn er meer dan { $count }. Kies een kortere tijd.
+fg-reported = Gemeld
+fg-after-permit = Na een ja
+fg-after-deny = Na een nee
+fg-without-check = Zonder vraag
+fgw-check-permit = Ja, het mocht
+fgw-check-deny = Ja, het mocht niet
+fgw-check-none = Nee, niet gevraagd
+fgw-check-list-permit = Contact na een ja
+fgw-check-list-deny = Contact na een nee
+fgw-check-list-none = Contact zonder vraag
+
+# Notices about where data came from.
+fg-notices = Berichten over herkomst
+fg-notices-lead = Deze mensen moeten nog horen dat er gegevens over hen van elders kwamen. Dat moet binnen een maand.
+fg-notices-late = Te laat
+fg-notices-none = Iedereen weet waar de gegevens vandaan komen.
+fg-notices-how = Tot iemand dit weet, is het antwoord nee op contact met die gegevens. Het systeem dat het bericht stuurt, meldt dat aan deze dienst.
+fg-source = Waar vandaan
+
+# The access log.
+fg-about = Over
+fg-request-number = Verzoek { $number }
+fg-person-code = Persoon { $code }
+fg-why-request = Behandelt verzoek { $number }
+fg-access-words = Naam, reden of code
+fg-access-more = Hier staan de nieuwste { $count }. Kies een kortere tijd of pak het bestand.
+fgw-access-search = in het logboek
+fgw-access-request = verzoek geopend
+fgw-access-desk = aan de balie
+fgw-access-register = voor het register
+fgw-access-try-policy = om beleid te proberen
+fgw-access-audit = controlelogboeken
+fgw-access-consent-rates = toestemmingen
+fgw-access-breach = datalek
+fgw-access-rights-requests = verzoeken
+fgw-access-erasures = wissen
+fgw-access-access = inzage
+fgw-access-rectification = verbetering
+fgw-access-erasure = wissen
+fgw-access-restriction = stilzetten
+fgw-access-portability = meenemen
+fgw-access-objection = bezwaar
+
+# Objections (GDPR art. 21).
+fg-objection-stopped = Het gebruik voor { $purpose } staat stil sinds dit verzoek binnenkwam. Weegt een ander belang echt zwaarder? Wijs het dan af en schrijf waarom. Dan mag het weer.
+fg-objection-absolute = Het gebruik voor { $purpose } staat stil. Dit is reclame: daar gaat geen ander belang voor.
+fg-objection-marketing = Alle reclame staat stil sinds dit verzoek binnenkwam. Daar gaat geen ander belang voor.
+fg-objection-words = Het verzoek zegt niet wat er moet stoppen. Lees de woorden en kies het hieronder. Tot dan stopt er niets.
+fg-stop-what = Wat moet er stoppen?
+fg-all-marketing = Alle reclame
+fgw-restriction-accuracy = De gegevens kloppen misschien niet
+fgw-restriction-unlawful = Het gebruik mag niet van de wet
+fgw-restriction-claim = Nodig voor een rechtszaak
+fgw-restriction-objection = Er wordt een bezwaar gewogen
+fgw-mistake-unknown-ground = Die reden past niet bij dit verzoek. Bij reclame of een kind gaat er niets voor.
+fgw-mistake-no-right-to-object = Tegen dit doel kan niemand bezwaar maken. Kies een ander doel of wijs het verzoek af.
+fgw-mistake-guardian-required = Een kind vraagt dit. Eerst moet een ouder het goed vinden.
+
+fgw-kind-contact-reported = Contact gemeld
+fgw-kind-rights-accepted = Verzoek geaccepteerd
+fgw-kind-rights-closed = Verzoek gesloten
+fgw-kind-rights-identity-asked = Gevraagd wie het is
+fgw-kind-rights-identity-confirmed = Bekend wie het is
+fgw-kind-rights-guardian-confirmed = Ouder vindt het goed
+fgw-kind-rights-package-made = Pakket met gegevens gemaakt
+fgw-kind-rights-portability-package-made = Pakket om mee te nemen gemaakt
+fgw-kind-enrichment-permitted = Gegevens van elders mochten erbij
+fgw-kind-enrichment-notified = Verteld waar gegevens vandaan komen
+fgw-kind-person-merged = Twee records samengevoegd
+fgw-kind-person-erased = Persoon gewist
+fgw-kind-erasure-acknowledged = Ontvanger heeft gewist
+fgw-kind-erasure-escalated = Ontvanger gaf geen antwoord
+fgw-kind-erasure-reapplied = Opnieuw gewist na een reservekopie
+fgw-kind-erasure-term-over = Bewaartijd voorbij
+fgw-kind-client-revoked = Sleutel ingetrokken
+fgw-kind-client-secret-rotated = Sleutel vernieuwd
+fgw-kind-webhook-added = Ontvanger van berichten erbij
+fgw-kind-webhook-changed = Ontvanger van berichten veranderd
+fgw-kind-webhook-removed = Ontvanger van berichten weg
+fgw-kind-webhook-replayed = Berichten opnieuw gestuurd
+fgw-kind-webhook-secret-rotated = Sleutel van een ontvanger vernieuwd
+fgw-kind-key-epoch-destroyed = Sleutel van een week vernietigd
+fgw-kind-key-signing-rotated = Nieuwe sleutel om te ondertekenen
+fgw-kind-log-continued = Nieuw logboek begonnen
+fgw-kind-log-pruned = Oude regels weggehaald
+fgw-kind-log-reopened = Logboek weer geopend
+fgw-kind-retention-run = Oude gegevens nagelopen
+fg-was-asked = Was het gevraagd?
+
+# Facts of a plan, as the check of the files names them.
+fgw-plan-actions = handelingen
+fgw-plan-address = adres
+fgw-plan-age = leeftijd
+fgw-plan-approved-by = goedgekeurd door
+fgw-plan-approved-on = goedgekeurd op
+fgw-plan-automated-decision = besluit door een computer
+fgw-plan-basis-reference = bron van de grondslag
+fgw-plan-broader-term = ruimer begrip
+fgw-plan-channels = kanalen
+fgw-plan-class = soort bericht
+fgw-plan-customer-exception = uitzondering voor klanten
+fgw-plan-data = gegevens
+fgw-plan-e-mail = e-mail
+fgw-plan-exempt-from-restriction = gaat door bij stilzetten
+fgw-plan-explicit = uitdrukkelijk
+fgw-plan-id = naam in de bestanden
+fgw-plan-identifier-schemes = soorten nummers
+fgw-plan-impact-assessment = beoordeling van de risico’s
+fgw-plan-joint-arrangement = afspraak tussen bibliotheken
+fgw-plan-jurisdiction = land
+fgw-plan-kvk = KvK-nummer
+fgw-plan-languages = talen
+fgw-plan-legal-basis = grondslag
+fgw-plan-legal-name = officiële naam
+fgw-plan-longest = hoogste lengte
+fgw-plan-may = mag
+fgw-plan-name = naam
+fgw-plan-normalise = schrijfwijze
+fgw-plan-officer = privacyfunctionaris
+fgw-plan-officers-e-mail = e-mail van de privacyfunctionaris
+fgw-plan-only-for-schools = alleen voor scholen
+fgw-plan-organisations = bibliotheken
+fgw-plan-phone = telefoon
+fgw-plan-processor = verwerker
+fgw-plan-proof-retention = bewaartijd van het bewijs
+fgw-plan-recipient = ontvanger
+fgw-plan-recipients = ontvangers
+fgw-plan-retention = bewaartijd
+fgw-plan-retention-of-the-logs = bewaartijd van de logboeken
+fgw-plan-retention-of-what-is-known-about-people = bewaartijd van gegevens van mensen
+fgw-plan-role-of-the-library = rol van de bibliotheek
+fgw-plan-sensitive = gevoelig
+fgw-plan-sources = bronnen
+fgw-plan-special-category = bijzondere gegevens
+fgw-plan-status = stand
+fgw-plan-supervisory-authority = toezichthouder
+fgw-plan-term = begrip
+fgw-plan-time-zone = tijdzone
+fgw-plan-title = titel
+fgw-plan-validity = geldig voor
+fgw-plan-version = versie
+fgw-plan-website = website
+fgw-plan-why-that-class = waarom die soort
+fgw-plan-without-an-answer = zonder antwoord
+fgw-plan-words = teksten
+fgw-plan-members-who-said-yes-must-choose-again = wie ja zei moet opnieuw kiezen
+fgw-plan-purpose = doel
+fgw-plan-network = netwerk
+fgw-plan-organisation = bibliotheek
+fgw-plan-system = systeem
+fgw-plan-data-scope = soort gegevens
+fgw-plan-identifier-scheme = soort nummer
+fgw-plan-theme = opmaak
+fgw-plan-limits = grenzen
+fg-answer-was = Het antwoord was: { $text }
+fg-proof-save = Bewaar het bewijs
+
+# Articles that what stays after an erasure rests on.
+fgw-article-gdpr-5-2 = AVG artikel 5 lid 2: wij moeten kunnen laten zien wat er gebeurde
+fgw-article-gdpr-12-3 = AVG artikel 12 lid 3: het antwoord op een verzoek
+fgw-article-gdpr-19 = AVG artikel 19: ontvangers moeten het horen
+fgw-article-17-3-b = AVG artikel 17 lid 3 onder b: het moet van de wet
+fgw-article-17-3-e = AVG artikel 17 lid 3 onder e: nodig voor een rechtszaak
+fgw-article-gdpr-21-3 = AVG artikel 21 lid 3: het bezwaar blijft gelden
+fgw-article-gdpr-8 = AVG artikel 8: ouders van kinderen
+fgw-period-y = { $count } jaar
+fgw-period-m = { $count ->
+    [one] 1 maand
+   *[other] { $count } maanden
+}
+fgw-period-w = { $count ->
+    [one] 1 week
+   *[other] { $count } weken
+}
+fgw-period-d = { $count ->
+    [one] 1 dag
+   *[other] { $count } dagen
+}

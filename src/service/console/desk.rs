@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::scan::scan;
+use super::scan::{open_private, scan};
 use crate::audit::leaf::{Leaf, Word};
-use crate::audit::private::{AuditKeys, PrivatePlace};
 use crate::domain::consent::{ConsentStatus, IndicationMethod};
 use crate::domain::event::{Change, Event};
 use crate::domain::moment::Moment;
@@ -13,7 +12,7 @@ use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::refusal::Refusal;
 use crate::service::work::Work;
-use crate::store::{PrivateEntry, StoreError, StoredBatch};
+use crate::store::{StoreError, StoredBatch};
 
 /// Ways of which staff write down what was said.
 const BY_STAFF: [IndicationMethod; 3] = [
@@ -137,28 +136,12 @@ fn open(
     off: u32,
     leaf: &Leaf<'_>,
 ) -> Result<Option<(Event, bool)>, StoreError> {
-    let rows = work.tx().private_of_batch(LOG, &batch.node, batch.node_seq)?;
-    let Some(entry): Option<PrivateEntry> = rows.into_iter().find(|row| row.off == off) else {
+    let Some((person, opened)) = open_private(work, LOG, batch, off, leaf)? else {
         return Ok(None);
     };
-    let tenant = work.shared.keys.tenant().to_owned();
-    let keys = work
-        .person_as_stored(entry.person_id)?
-        .and_then(|person| person.keys.clone());
-    let (Some(keys), Some(pc)) = (keys, leaf.commitment) else {
-        return Ok(None);
-    };
-    let place = PrivatePlace {
-        tenant: &tenant,
-        log: LOG,
-        person: entry.person_id.as_bytes(),
-        key_version: entry.key_version,
-    };
-    let opened = AuditKeys::derive(&keys).open(&place, leaf.id, &pc, &entry.sealed);
-    let opened = opened.map_err(|_| StoreError::Corrupt)?;
     let private: Private = serde_json::from_slice(&opened).map_err(|_| StoreError::Corrupt)?;
     let event = private.event;
-    let taken_back = work.person(entry.person_id)?.is_some_and(|person| {
+    let taken_back = work.person(person)?.is_some_and(|person| {
         let standing = person.standing(&event.organisation);
         let consent = event
             .change

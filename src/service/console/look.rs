@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::leaf::{EntryId, Leaf};
-use crate::domain::ids::OrganisationId;
+use crate::domain::ids::{OrganisationId, RightsRequestId};
 use crate::domain::personal::Personal;
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
@@ -11,6 +11,7 @@ use crate::service::decide::look_at;
 use crate::service::exports::put_sealed;
 use crate::service::lane::Verb;
 use crate::service::refusal::{Invalid, Refusal};
+use crate::service::rights::RightsRequest;
 use crate::service::shared::Shared;
 use crate::service::verbs::PersonRef;
 use crate::service::work::{Found, Stop, Subjects, Work};
@@ -59,10 +60,14 @@ pub(in crate::service) struct Look<'a> {
     pub(in crate::service) organisation: &'a OrganisationId,
     pub(in crate::service) reason: &'a str,
     pub(in crate::service) officer: &'a str,
+    /// The caller's own id of the person, when one was found.
+    pub(in crate::service) person: Option<String>,
+    /// The rights request that was opened.
+    pub(in crate::service) request: Option<RightsRequestId>,
 }
 
 impl Look<'_> {
-    /// Writes it. Whether anybody was found is not in it: that would say whom the library knows.
+    /// Writes it. Whether anybody was found is not in the public line: that would say whom the library knows.
     pub(in crate::service) fn record(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<(), Refusal> {
         let policies = std::sync::Arc::clone(&work.policies);
         let id = EntryId::from_bytes(work.dated_id());
@@ -73,6 +78,7 @@ impl Look<'_> {
         leaf.extra.insert("what".into(), self.what.into());
         let private = serde_json::json!({
             "reason": self.reason, "officer": self.officer, "client": call.principal.client,
+            "person": self.person, "request": self.request,
         });
         put_sealed(work, &mut leaf, &private).ok_or(Refusal::Unavailable)?;
         work.stage_admin_leaf(&leaf);
@@ -106,23 +112,78 @@ impl Verb for LookUp {
         }
         let system = &call.principal.system;
         let found = work.find(system, &self.organisation, &self.person)?;
-        let look = Look {
-            what: self.what,
-            organisation: &self.organisation,
-            reason,
-            officer: &self.officer,
-        };
-        look.record(call, work)?;
         // Whom another library knows, this one does not.
         let known = match found {
             Found::Known(id) => work.member(id)?.standing(&self.organisation).map(|_| id),
             Found::Unknown | Found::Erased(_) => None,
         };
-        Ok(known.map(|id| work.shared.keys.pairwise(system, &self.organisation, id)))
+        let known = known.map(|id| work.shared.keys.pairwise(system, &self.organisation, id));
+        let look = Look {
+            what: self.what,
+            organisation: &self.organisation,
+            reason,
+            officer: &self.officer,
+            person: known.clone(),
+            request: None,
+        };
+        look.record(call, work)?;
+        Ok(known)
+    }
+}
+
+/// Note that an officer opened a rights request; what it is about is why.
+struct OpenRequest {
+    id: RightsRequestId,
+    person: String,
+    organisation: OrganisationId,
+    reason: String,
+    officer: String,
+}
+
+impl Verb for OpenRequest {
+    type Answer = ();
+
+    fn subjects(&self, _: &Shared, _: &Call, _: &mut Subjects) {}
+
+    fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<(), Stop> {
+        call.require(Scope::RightsManage)?;
+        work.require_organisation(call, &self.organisation)?;
+        let look = Look {
+            what: "request",
+            organisation: &self.organisation,
+            reason: &self.reason,
+            officer: &self.officer,
+            person: Some(self.person.clone()),
+            request: Some(self.id),
+        };
+        Ok(look.record(call, work)?)
     }
 }
 
 impl Service {
+    /// One rights request for an officer to look at: that it was opened is recorded before it is answered. `reason` is
+    /// recorded with it, sealed.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for one of another library, as for one that does not exist.
+    pub async fn open_rights_request(
+        &self,
+        call: &Call,
+        id: RightsRequestId,
+        (officer, reason): (&str, &str),
+    ) -> Result<RightsRequest, Refusal> {
+        let found = self.rights_request(call, id).await?;
+        let note = OpenRequest {
+            id,
+            person: found.person_id.clone(),
+            organisation: found.organisation.clone(),
+            reason: reason.to_owned(),
+            officer: officer.to_owned(),
+        };
+        self.0.checks.submit(call, note).await?;
+        Ok(found)
+    }
+
     /// Looks somebody up at a library: the caller's own id of them, or none when the library does not know them. That
     /// it was done, and why, is recorded before it is answered.
     ///

@@ -2,6 +2,9 @@
 
 use crate::audit::bundle;
 use crate::audit::leaf::Leaf;
+use crate::audit::private::{AuditKeys, PrivatePlace};
+use crate::crypto::SecretBytes;
+use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
 use crate::service::Service;
 use crate::service::call::Call;
@@ -52,4 +55,34 @@ pub(super) fn scan(
             Some(last) => before = Some(last),
         }
     }
+}
+
+/// Whom a line is about and what is sealed for them; none when nobody is, or is there any more.
+pub(super) fn open_private(
+    work: &mut Work<'_, '_>,
+    log: &str,
+    batch: &StoredBatch,
+    off: u32,
+    leaf: &Leaf<'_>,
+) -> Result<Option<(PersonId, SecretBytes)>, StoreError> {
+    let rows = work.tx().private_of_batch(log, &batch.node, batch.node_seq)?;
+    let Some(entry) = rows.into_iter().find(|row| row.off == off) else {
+        return Ok(None);
+    };
+    let tenant = work.shared.keys.tenant().to_owned();
+    let keys = work
+        .person_as_stored(entry.person_id)?
+        .and_then(|person| person.keys.clone());
+    let (Some(keys), Some(pc)) = (keys, leaf.commitment) else {
+        return Ok(None);
+    };
+    let place = PrivatePlace {
+        tenant: &tenant,
+        log,
+        person: entry.person_id.as_bytes(),
+        key_version: entry.key_version,
+    };
+    let opened = AuditKeys::derive(&keys).open(&place, leaf.id, &pc, &entry.sealed);
+    let opened = opened.map_err(|_| StoreError::Corrupt)?;
+    Ok(Some((entry.person_id, opened)))
 }

@@ -10,6 +10,7 @@ use crate::domain::preference::Language;
 use crate::service::Service;
 use crate::service::access::client::ClientState;
 use crate::service::call::{Call, Scope};
+use crate::service::contacts::CONTACT_REPORTED;
 use crate::service::refusal::Refusal;
 use crate::store::StoreError;
 
@@ -188,7 +189,8 @@ fn count(service: &Service, call: &Call) -> Result<Counted, StoreError> {
             .purposes
             .extend(leaf.purpose.as_ref().map(ToString::to_string));
         let at = usize::try_from(leaf.millis.div_euclid(86_400_000) - first).unwrap_or(usize::MAX);
-        if let Some(day) = tally.days.get_mut(at) {
+        let answered = leaf.kind.as_str() != CONTACT_REPORTED;
+        if let Some(day) = tally.days.get_mut(at).filter(|_| answered) {
             let permitted = leaf
                 .outcome
                 .as_ref()

@@ -2,7 +2,7 @@
 
 use crate::crypto::sha256;
 use crate::domain::consent::ConsentStatus;
-use crate::domain::decision::ReasonCode;
+use crate::domain::decision::{HumanPart, ReasonCode};
 use crate::domain::moment::Moment;
 use crate::domain::purpose::{Action, Channel, LegalBasis};
 use crate::policy::load::{Files, inspect};
@@ -148,6 +148,39 @@ fn r42_no_computer_decides_alone_without_a_ground_for_it() {
             "{purpose}"
         );
     }
+}
+
+#[tokio::test]
+async fn r42_the_answer_says_the_part_of_a_person_in_a_profile() {
+    let told = async |automated: &str, action: Action| {
+        let file = "purposes/reading-tips.toml";
+        let files = changed(
+            &shipped(),
+            file,
+            "automated_decision = \"none\"",
+            &format!("automated_decision = \"{automated}\""),
+        );
+        let house = house_with(&locked(&files));
+        house.adult("1").await;
+        let channel = (action == Action::Contact).then_some(Channel::Email);
+        let question = house.question("reading-tips", action, channel);
+        let decided = house.decided(person("1"), question).await;
+        decided.human
+    };
+    assert_eq!(told("none", Action::Profile).await, Some(HumanPart::NoDecision));
+    assert_eq!(
+        told("human-review", Action::Profile).await,
+        Some(HumanPart::Required)
+    );
+    assert_eq!(
+        told("solely-automated", Action::Profile).await,
+        Some(HumanPart::None)
+    );
+    assert_eq!(
+        told("human-review", Action::Contact).await,
+        None,
+        "nothing follows from a letter"
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::policy::catalogue::Catalogue;
 use crate::policy::evaluate::{Subject, evaluate};
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
+use crate::service::contacts::CONTACT_REPORTED;
 use crate::service::decide::record_as_of;
 use crate::service::refusal::Refusal;
 use crate::service::search::may_see;
@@ -134,7 +135,8 @@ impl Replay {
             private.into_iter().map(|entry| (entry.off, entry)).collect();
         for (off, line) in (0..).zip(lines) {
             let leaf = Leaf::parse(line).map_err(|_| StoreError::Corrupt)?;
-            if !may_see(call, &work.policies.current, &leaf) {
+            let answer = leaf.kind.as_str() != CONTACT_REPORTED;
+            if !answer || !may_see(call, &work.policies.current, &leaf) {
                 continue;
             }
             if let Some(bulk) = &leaf.bulk {

@@ -106,6 +106,15 @@ impl Verb for Try {
             organisation: &question.organisation,
             reason: self.ask.reason.reveal(),
             officer: &self.ask.officer,
+            person: match found {
+                Found::Known(id) => Some(work.shared.keys.pairwise(
+                    &call.principal.system,
+                    &question.organisation,
+                    id,
+                )),
+                Found::Unknown | Found::Erased(_) => None,
+            },
+            request: None,
         };
         look.record(call, work)?;
         let before = Arc::clone(&work.policies.current);

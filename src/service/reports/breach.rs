@@ -13,6 +13,7 @@ use crate::domain::ids::{OrganisationId, PersonId, SystemId};
 use crate::domain::moment::Moment;
 use crate::service::Service;
 use crate::service::call::Call;
+use crate::service::contacts::CONTACT_REPORTED;
 use crate::service::search::may_see;
 use crate::service::work::{PersonState, Subjects, Work};
 use crate::store::{BulkRow, SearchFrom, StoreError, StoredBatch};
@@ -172,6 +173,10 @@ impl Inquiry<'_> {
                 || !(Work::is_own(self.call) || may_see(self.call, &catalogue, &leaf))
                 || !self.asks_for(&leaf)
             {
+                continue;
+            }
+            // A report of a contact that was made: nothing was answered and nothing changed.
+            if leaf.kind.as_str() == CONTACT_REPORTED {
                 continue;
             }
             let what = self.line(&leaf);

@@ -1,6 +1,6 @@
 //! What completing a request does: through the same acts that a system would record, in the same transaction.
 
-use super::enter::needs_guardian;
+use super::enter::{EnterRequest, needs_guardian};
 use super::sealed::{Opened, organisation_of, outline};
 use super::step::{Taken, next_state, record};
 use super::{Content, Correction, RightsRequest, Wish};
@@ -9,7 +9,7 @@ use crate::domain::consent::IndicationMethod;
 use crate::domain::event::{Actor, ActorKind, Change};
 use crate::domain::ids::{PersonId, PurposeId};
 use crate::domain::personal::Personal;
-use crate::domain::rights::{RequestType, StepKind};
+use crate::domain::rights::{RejectionGround, RequestType, StepKind};
 use crate::service::call::{Call, Scope};
 use crate::service::consent::require_authority;
 use crate::service::lane::Verb;
@@ -85,6 +85,8 @@ pub(super) fn complete(
     let asked = request.received().map(|received| &received.wish);
     let wish = instead.or(asked).cloned().unwrap_or(Wish::Plain);
     match (request.kind, &wish) {
+        // It stands since the request came in.
+        (_, Wish::Objection { purpose }) if stands(work, opened, person.id, purpose.as_ref()) => {}
         (_, Wish::Objection { purpose }) => {
             act.objection(purpose.as_ref()).act(&act.call, work)?;
         }
@@ -102,6 +104,115 @@ pub(super) fn complete(
         (_, Wish::Plain) => {}
     }
     Ok(wish)
+}
+
+/// From its receipt on what somebody objects to stops, before anybody has weighed anything (GDPR art. 21(1) and (3), R33,
+/// R40). What nobody can object to is left for the officer to refuse.
+pub(super) fn stop_at_receipt(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    opened: &Opened,
+    asked: &EnterRequest,
+) -> Result<(), Stop> {
+    let (Wish::Objection { purpose }, Some(person)) = (&asked.wish, &opened.person) else {
+        return Ok(());
+    };
+    if !may_object(work, purpose.as_ref()) || stands(work, opened, person.id, purpose.as_ref()) {
+        return Ok(());
+    }
+    let facts = [("rightsRequest".to_owned(), opened.request.id.to_string().into())];
+    let objection = RecordObjection {
+        person: asked.person.clone(),
+        organisation: asked.organisation.clone(),
+        purpose: purpose.clone(),
+        made: true,
+        method: asked.method,
+        actor: asked.actor.clone(),
+        evidence: Some(Personal::new(serde_json::Map::from_iter(facts))),
+        occurred_at: None,
+    };
+    objection.act(&acting(call), work)?;
+    Ok(())
+}
+
+fn may_object(work: &Work<'_, '_>, purpose: Option<&PurposeId>) -> bool {
+    let Some(purpose) = purpose else { return true };
+    let entry = work.catalogue().purposes.get(purpose);
+    entry.is_some_and(|entry| entry.purpose.allows_objection())
+}
+
+/// Whether such an objection stands already.
+fn stands(work: &Work<'_, '_>, opened: &Opened, person: PersonId, purpose: Option<&PurposeId>) -> bool {
+    let standing = work.standing(person, &opened.request.organisation);
+    match purpose {
+        None => standing.marketing_objection.is_some(),
+        Some(purpose) => standing.objections.contains_key(purpose),
+    }
+}
+
+/// Whether nothing outweighs an objection: it is to direct marketing (GDPR art. 21(2) and (3)), or of a child under 16,
+/// whose no is always honoured (R19). An unknown age is under 16.
+pub(super) fn is_absolute(work: &Work<'_, '_>, opened: &Opened) -> bool {
+    let request = &opened.request;
+    if request.kind != RequestType::Objection {
+        return false;
+    }
+    let promotional = match request.received().map(|received| &received.wish) {
+        Some(Wish::Objection { purpose: None }) => true,
+        Some(Wish::Objection {
+            purpose: Some(purpose),
+        }) => {
+            let entry = work.catalogue().purposes.get(purpose);
+            entry.is_some_and(|entry| entry.purpose.is_promotional())
+        }
+        _ => false,
+    };
+    let zone = work.catalogue().network.zone;
+    let child = opened.person.as_ref().is_some_and(|person| {
+        let standing = work.standing(person.id, &request.organisation);
+        !age::has_reached(standing.birth(), AGE_OF_CONSENT, work.now, zone)
+    });
+    promotional || child
+}
+
+/// Ends the objection that a request made, when the officer refuses it on a ground that the law knows: compelling grounds
+/// or a legal claim (GDPR art. 21(1)), or because it is manifestly unfounded or excessive (art. 12(5)). Where it is not
+/// known who asked, what was stopped stays stopped.
+pub(super) fn outweigh(
+    call: &Call,
+    work: &mut Work<'_, '_>,
+    opened: &Opened,
+    ground: RejectionGround,
+    officer: &Personal<String>,
+) -> Result<(), Stop> {
+    let request = &opened.request;
+    let wish = request.received().map(|received| received.wish.clone());
+    let (Some(Wish::Objection { purpose }), Some(person)) = (wish, &opened.person) else {
+        return Ok(());
+    };
+    let unknown = ground == RejectionGround::IdentityNotEstablished;
+    if unknown || !stands(work, opened, person.id, purpose.as_ref()) {
+        return Ok(());
+    }
+    let act = Act {
+        request,
+        person: person.id,
+        officer,
+        call: acting(call),
+    };
+    let mut evidence = act.evidence();
+    if let Some(facts) = &mut evidence {
+        let mut named = facts.reveal().clone();
+        named.insert("ground".to_owned(), ground.as_str().into());
+        *facts = Personal::new(named);
+    }
+    let ended = RecordObjection {
+        made: false,
+        evidence,
+        ..act.objection(purpose.as_ref())
+    };
+    ended.act(&act.call, work)?;
+    Ok(())
 }
 
 fn unsaid(pointer: &str, detail: &str) -> Refusal {

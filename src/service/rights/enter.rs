@@ -1,5 +1,6 @@
 //! A request comes in: its term begins, whoever wrote it down and whenever.
 
+use super::answer::stop_at_receipt;
 use super::sealed::open_request;
 use super::step::{Taken, record};
 use super::{Content, Received, RightsRequest, Wish};
@@ -119,7 +120,9 @@ impl Verb for EnterRequest {
             content: Some(content),
         };
         record(call, work, &row, Some(&person), taken)?;
+        let opened = open_request(call, work, id)?;
+        stop_at_receipt(call, work, &opened, self)?;
         work.is_about(person.id);
-        Ok(open_request(call, work, id)?.request)
+        Ok(opened.request)
     }
 }

@@ -197,9 +197,11 @@ impl TakeStep {
                 })
             }
             Step::Reject { ground, explanation } => {
-                if !ground.fits(request.kind, request.is_against_marketing()) {
-                    return Err(no_such_ground(request).into());
+                let absolute = answer::is_absolute(work, opened);
+                if !ground.fits(request.kind, absolute) {
+                    return Err(no_such_ground(request, absolute).into());
                 }
+                answer::outweigh(call, work, opened, *ground, &self.officer)?;
                 Some(Content::Rejected {
                     ground: *ground,
                     explanation: explanation.clone(),
@@ -260,11 +262,10 @@ impl TakeStep {
     }
 }
 
-fn no_such_ground(request: &RightsRequest) -> Refusal {
-    let marketing = request.is_against_marketing();
+fn no_such_ground(request: &RightsRequest, absolute: bool) -> Refusal {
     let grounds: Vec<&str> = RejectionGround::ALL
         .iter()
-        .filter(|ground| ground.fits(request.kind, marketing))
+        .filter(|ground| ground.fits(request.kind, absolute))
         .map(|ground| ground.as_str())
         .collect();
     let detail = format!(

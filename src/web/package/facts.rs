@@ -22,6 +22,7 @@ pub(super) struct Facts {
     pub(super) preferences: Value,
     pub(super) history: Vec<Happened>,
     pub(super) decisions: Vec<Decision>,
+    pub(super) contacts: Vec<Contact>,
     pub(super) looked_up: Vec<LookUp>,
     pub(super) recipients: Vec<Recipient>,
     pub(super) sources: Vec<Source>,
@@ -169,6 +170,21 @@ pub(super) struct Decision {
 pub(super) struct WhySaid {
     pub(super) code: String,
     pub(super) text: String,
+}
+
+/// A contact that a system reported afterwards.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Contact {
+    pub(super) at: String,
+    pub(super) system: String,
+    pub(super) by: String,
+    pub(super) purpose: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) channel: Option<String>,
+    /// `permit`, `deny` or `none`: the answer that the system had been given before.
+    pub(super) check: String,
+    pub(super) reference: Option<String>,
 }
 
 /// That somebody looked at what is recorded about the person, or made this package.

@@ -46,6 +46,7 @@ pub fn zip(gathered: &Gathered, language: Language) -> ZipResult<Vec<u8>> {
         package.file("choices.csv", &tables::choices(&facts))?;
         package.file("history.csv", &tables::history(&facts))?;
         package.file("decisions.csv", &tables::decisions(&facts))?;
+        package.file("contacts.csv", &tables::contacts(&facts))?;
         package.file("recipients.csv", &tables::recipients(&facts))?;
         for (name, bytes) in words::texts_as_shown(gathered) {
             package.file(&format!("texts/{name}.json"), &bytes)?;

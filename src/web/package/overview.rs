@@ -1,7 +1,9 @@
 //! The page of an access package: the same as `data.json`, for people.
 
 use super::super::bare::{Page, escape};
-use super::facts::{Choice, Decision, Facts, Happened, LookUp, PurposeFacts, Recipient, Requested, Source};
+use super::facts::{
+    Choice, Contact, Decision, Facts, Happened, LookUp, PurposeFacts, Recipient, Requested, Source,
+};
 use super::plain::{plain, term};
 use crate::domain::moment::Moment;
 use crate::domain::preference::Language;
@@ -31,6 +33,7 @@ pub(super) fn page(facts: &Facts, language: Language) -> Page {
     writer.recipients(&facts.recipients);
     writer.sources(&facts.sources);
     writer.history(&facts.history);
+    writer.contacts(&facts.contacts);
     writer.looked_up(&facts.looked_up);
     writer.purposes(&facts.purposes);
     writer.requests(&facts.requests);
@@ -364,6 +367,40 @@ impl Writer {
                 event.title.clone().unwrap_or_default(),
                 plain(event.actor, self.language),
                 event.recorded_by.clone(),
+            ]
+        });
+        let rows: Vec<_> = rows.collect();
+        self.table(head, rows.into_iter());
+    }
+
+    fn contacts(&mut self, contacts: &[Contact]) {
+        if contacts.is_empty() {
+            return;
+        }
+        self.heading("Wanneer contact met je is gemaakt", "When you were contacted");
+        let head = [
+            self.say("Wanneer", "When"),
+            self.say("Wie", "Who"),
+            self.say("Waarvoor", "What for"),
+            self.say("Hoe", "How"),
+            self.say("Was het vooraf gevraagd?", "Was it asked before?"),
+        ];
+        let rows = contacts.iter().rev().take(QUESTIONS).map(|contact| {
+            let check = match contact.check.as_str() {
+                "permit" => self.say("Ja, en het mocht", "Yes, and it was allowed"),
+                "deny" => self.say("Ja, en het mocht niet", "Yes, and it was not allowed"),
+                _ => self.say("Nee", "No"),
+            };
+            [
+                self.when(&contact.at),
+                contact.by.clone(),
+                contact
+                    .title
+                    .clone()
+                    .or_else(|| contact.purpose.clone())
+                    .unwrap_or_default(),
+                contact.channel.clone().unwrap_or_default(),
+                check.to_owned(),
             ]
         });
         let rows: Vec<_> = rows.collect();

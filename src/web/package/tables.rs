@@ -150,6 +150,22 @@ pub(super) fn decisions(facts: &Facts) -> Vec<u8> {
     table(head, rows)
 }
 
+pub(super) fn contacts(facts: &Facts) -> Vec<u8> {
+    let head = ["at", "system", "by", "purpose", "channel", "check", "reference"];
+    let rows = facts.contacts.iter().map(|contact| {
+        [
+            contact.at.clone(),
+            contact.system.clone(),
+            contact.by.clone(),
+            or_empty(contact.purpose.as_ref()),
+            or_empty(contact.channel.as_ref()),
+            contact.check.clone(),
+            or_empty(contact.reference.as_ref()),
+        ]
+    });
+    table(head, rows)
+}
+
 pub(super) fn recipients(facts: &Facts) -> Vec<u8> {
     let head = [
         "name",

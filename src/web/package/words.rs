@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::facts::{
-    Choice, Decision, Facts, Guardian, Happened, Library, LookUp, Named, Objection, Person, PurposeFacts,
-    Recipient, Requested, Retention, Shown, Source, WhySaid,
+    Choice, Contact, Decision, Facts, Guardian, Happened, Library, LookUp, Named, Objection, Person,
+    PurposeFacts, Recipient, Requested, Retention, Shown, Source, WhySaid,
 };
 use crate::audit::bulk::BulkOutcome;
 use crate::domain::decision::{Effect, Reason, ReasonCode};
@@ -18,6 +18,7 @@ use crate::domain::preference::Language;
 use crate::domain::purpose::PurposeStatus;
 use crate::policy::catalogue::{Catalogue, Notice, Organisation, PurposeEntry};
 use crate::policy::explain::explain;
+use crate::service::contacts::{CHECK, CONTACT_REPORTED};
 use crate::service::rights::Gathered;
 use crate::service::search::FoundEntry;
 
@@ -134,7 +135,7 @@ impl Facts {
         let decisions: Vec<Decision> = gathered
             .entries
             .iter()
-            .filter(|entry| entry.log == "decision")
+            .filter(|entry| entry.log == "decision" && entry.leaf.kind.as_str() != CONTACT_REPORTED)
             .map(|entry| words.decision(entry))
             .collect();
         let retention = gathered.policies.current.network.log_retention;
@@ -155,6 +156,7 @@ impl Facts {
                 .collect(),
             recipients: words.recipients(&decisions),
             decisions,
+            contacts: words.contacts(),
             looked_up: words.looked_up(),
             sources: words.sources(),
             purposes: words.purposes(),
@@ -367,6 +369,35 @@ impl Words<'_> {
             }
         });
         recipients.collect()
+    }
+
+    fn contacts(&self) -> Vec<Contact> {
+        let made = self.gathered.entries.iter();
+        let made = made.filter(|entry| entry.leaf.kind.as_str() == CONTACT_REPORTED);
+        let contacts = made.map(|entry| {
+            let leaf = &entry.leaf;
+            let fact = |name: &str| {
+                let fact = leaf.extra.iter().find(|(key, _)| key.as_str() == name);
+                fact.map(|(_, fact)| fact.to_string()).unwrap_or_default()
+            };
+            let private: Option<Value> = entry
+                .private
+                .as_ref()
+                .and_then(|text| serde_json::from_str(text.reveal()).ok());
+            let reference = private.as_ref().and_then(|facts| facts["reference"].as_str());
+            let purpose = leaf.purpose.as_ref().map(ToString::to_string);
+            Contact {
+                at: fact("at"),
+                system: leaf.system.to_string(),
+                by: self.system(leaf.system.as_str()).0,
+                title: purpose.as_deref().map(|purpose| self.purpose(purpose)),
+                purpose,
+                channel: leaf.channel.as_ref().map(ToString::to_string),
+                check: fact(CHECK),
+                reference: reference.map(str::to_owned),
+            }
+        });
+        contacts.collect()
     }
 
     fn looked_up(&self) -> Vec<LookUp> {
