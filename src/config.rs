@@ -96,6 +96,9 @@ pub struct Limits {
     /// Seconds between a red `/readyz` and the closed door when the service stops: the time a load balancer needs to look
     /// away. Default 0.
     pub drain_seconds: u64,
+    /// Mebibytes of people who were read before that are kept in memory, as sealed as the database holds them: about a
+    /// thousand people each. A check asks the database only whether they are still the same. 0 keeps nobody. Default 64.
+    pub remember_mib: usize,
 }
 
 impl Default for Limits {
@@ -108,6 +111,7 @@ impl Default for Limits {
             deadline_ms: 5_000,
             pool_size: 8,
             drain_seconds: 0,
+            remember_mib: 64,
         }
     }
 }
@@ -354,6 +358,7 @@ impl Config {
             deadline_ms,
             pool_size,
             drain_seconds,
+            remember_mib,
         } = self.limits;
         for (key, value, least, most) in [
             ("max_connections", max_connections as u64, 1, 1_000_000),
@@ -363,6 +368,7 @@ impl Config {
             ("deadline_ms", deadline_ms, 50, 60_000),
             ("pool_size", pool_size.into(), 2, 1_000),
             ("drain_seconds", drain_seconds, 0, 300),
+            ("remember_mib", remember_mib as u64, 0, 1_000_000),
         ] {
             wrong(
                 !(least..=most).contains(&value),

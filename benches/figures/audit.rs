@@ -145,7 +145,7 @@ fn append(store: &Store, node: &str, batches: u64) -> Result<f64, Failure> {
     let started = Instant::now();
     for batch in &ready {
         session.change("bench", |tx| -> Result<(), StoreError> {
-            tx.insert_audit_batches(std::slice::from_ref(batch))
+            tx.append_audit(batch, &[])
         })?;
     }
     Ok(count(batches) / started.elapsed().as_secs_f64())
@@ -342,7 +342,7 @@ async fn verifying(service: &Service, store: &Store, entries: usize, runs: usize
     for seq in 0..entries.div_ceil(MANY) as u64 {
         let filled = batch("decision", "loader", seq, seq * MANY as u64, MANY)?;
         store.change("bench", |tx| -> Result<(), StoreError> {
-            tx.insert_audit_batches(std::slice::from_ref(&filled))
+            tx.append_audit(&filled, &[])
         })?;
     }
     let mut before = 0;

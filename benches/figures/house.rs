@@ -91,6 +91,7 @@ pub fn service(store: &Store, node: &str) -> Result<Service, Failure> {
         public_base: "http://127.0.0.1".to_owned(),
         test_subjects: false,
         queue: 16_384,
+        remember: 64 << 20,
         deadline: Duration::from_secs(30),
         checkpoints: None,
         witnesses: WitnessPlan::default(),

@@ -160,6 +160,7 @@ fn observed_options(
         public_base: config.base(),
         test_subjects: config.test_subjects,
         queue: config.limits.queue,
+        remember: config.limits.remember_mib << 20,
         deadline: Duration::from_millis(config.limits.deadline_ms),
         checkpoints,
         witnesses: config.witnesses.plan().map_err(Failure::Misconfigured)?,

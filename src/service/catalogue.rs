@@ -72,9 +72,14 @@ pub(crate) fn numbered(date: &str, sequence: u64) -> String {
 /// Takes over a newer catalogue, if there is one.
 pub(crate) fn refresh(shared: &Shared, tx: &mut Tx<'_>) -> Result<(), StoreError> {
     let newest = tx.catalogue_sequence()?;
+    follow(shared, tx, newest).map(|_| ())
+}
+
+/// The same when the number of the newest was read in this transaction. Answers whether there was a newer one.
+pub(crate) fn follow(shared: &Shared, tx: &mut Tx<'_>, newest: Option<u64>) -> Result<bool, StoreError> {
     // A reader whose snapshot is older than the newest catalogue decides with the newest all the same.
     if newest.is_some_and(|newest| newest <= shared.policies.load().sequence) {
-        return Ok(());
+        return Ok(false);
     }
     let rows = tx.catalogue_versions()?;
     let policies = assemble(&rows, shared.test_subjects).map_err(|error| {
@@ -97,7 +102,7 @@ pub(crate) fn refresh(shared: &Shared, tx: &mut Tx<'_>) -> Result<(), StoreError
         };
         Arc::clone(newest)
     });
-    Ok(())
+    Ok(true)
 }
 
 fn assemble(rows: &[CatalogueRow], test_subjects: bool) -> Result<Policies, CatalogueError> {

@@ -291,11 +291,22 @@ impl Runner {
             ..
         } = self;
         let committed = session.change("lane", |tx| -> Result<(usize, bool), StoreError> {
-            catalogue::refresh(shared, tx)?;
-            let mut subjects = Subjects::default();
-            batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
+            let look = |batch: &[Box<dyn Job>]| {
+                let mut subjects = Subjects::default();
+                batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
+                subjects
+            };
+            let mut subjects = look(batch);
+            let recalled = shared
+                .remembered
+                .recall(&subjects.blind_indexes, &subjects.people);
+            let (catalogue, changed) = tx.news_since(&recalled.claims())?;
+            if catalogue::follow(shared, tx, catalogue)? {
+                // It may have keys of blind indexes that were not known a moment ago.
+                subjects = look(batch);
+            }
             let policies = shared.policies.load_full();
-            let mut work = Work::begin(shared, policies, tx, spare, &subjects)?;
+            let mut work = Work::begin_with(shared, policies, tx, spare, &subjects, (recalled, changed))?;
             for job in batch.iter_mut() {
                 job.run(&mut work)?;
             }
@@ -310,6 +321,7 @@ impl Runner {
             }
             Err(conflict @ StoreError::Conflict { .. }) => Err(conflict),
             Err(error) => {
+                shared.remembered.forget_all();
                 // The database may have gone after it had committed: then these ids are people already, and whoever
                 // is registered next needs another.
                 spare.clear();

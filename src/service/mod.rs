@@ -34,6 +34,7 @@ pub mod proposals;
 pub mod prune;
 mod readiness;
 pub mod refusal;
+mod remembered;
 pub mod reports;
 pub mod retention;
 pub mod rights;
@@ -70,6 +71,7 @@ use self::once::Once;
 use self::propagate::Propagation;
 pub use self::readiness::Readiness;
 use self::refusal::Refusal;
+use self::remembered::Remembered;
 use self::search::{FoundEntries, FoundEntry, SearchEntries, SearchPerson};
 use self::sequence::{
     KeepCheckpoints, Pace, SequenceError, SequencerOptions, Sequencing, WitnessPlan, Witnessing,
@@ -105,6 +107,8 @@ pub struct ServiceOptions {
     pub test_subjects: bool,
     /// How many requests may wait for a lane.
     pub queue: usize,
+    /// How many bytes of people who were read before are kept, sealed, to be read again only where they changed.
+    pub remember: usize,
     /// How long a caller waits for a commit before hearing that it is unknown.
     pub deadline: Duration,
     /// Where the checkpoints of the audit logs are kept outside the database. Without it, a database that was rolled
@@ -211,6 +215,7 @@ impl Service {
             test_subjects: options.test_subjects,
             standing: Arc::default(),
             news: propagate::News::default(),
+            remembered: Remembered::new(options.remember),
             erasures: erasures::ErasureFigures::default(),
         });
         // Before the lanes: a database that was rolled back must not answer a single question.

@@ -234,7 +234,7 @@ fn record(
     let line = leaf.encode();
     let boot: [u8; 6] = random(&*shared.world);
     let boot = hex(&boot);
-    tx.insert_audit_batches(&[AuditBatch {
+    let batch = AuditBatch {
         log: "admin".to_owned(),
         node: format!("{node}.{boot}.prune"),
         node_seq: 0,
@@ -242,7 +242,8 @@ fn record(
         leaf_hashes: leaf_hash(&line).to_vec(),
         entries: bundle::encode([line.as_slice()]).map_err(|_| StoreError::Corrupt)?,
         created_at: now,
-    }])
+    };
+    tx.append_audit(&batch, &[])
 }
 
 fn private_key(log: &str) -> String {

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use super::erasures::ErasureFigures;
 use super::keys::Keyring;
 use super::propagate::News;
+use super::remembered::Remembered;
 use super::sequence::Standing;
 use crate::domain::ids::PurposeId;
 use crate::domain::moment::Moment;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) standing: Arc<Standing>,
     /// The bell of whoever tells other systems, and the end of the feed for those who wait for it.
     pub(crate) news: News,
+    /// Whom this node has read before.
+    pub(crate) remembered: Remembered,
     /// What stands open of erasures.
     pub(crate) erasures: ErasureFigures,
 }

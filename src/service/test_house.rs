@@ -78,6 +78,7 @@ pub(crate) fn house_with(files: &Files) -> House {
         public_base: "https://privacy.example".into(),
         test_subjects: false,
         queue: 1024,
+        remember: 64 << 20,
         deadline: Duration::from_secs(10),
         checkpoints: None,
         witnesses: crate::service::sequence::WitnessPlan::default(),

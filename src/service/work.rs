@@ -17,6 +17,7 @@ pub(crate) use staged::{Log, NodeSequence};
 
 use super::call::Call;
 use super::refusal::{Forbidden, Refusal};
+use super::remembered::Recalled;
 use super::shared::{OWN_CLIENT, Policies, Shared};
 use crate::crypto::PersonKeys;
 use crate::domain::ids::{OrganisationId, PersonId};
@@ -90,7 +91,33 @@ impl<'w, 'tx> Work<'w, 'tx> {
         spare: &'w [FreshPerson],
         subjects: &Subjects,
     ) -> Result<Self, StoreError> {
-        let mut work = Self {
+        let mut work = Self::empty(shared, policies, tx, spare);
+        work.read(subjects)?;
+        Ok(work)
+    }
+
+    /// The same where some of them were read before, and the database was asked in this transaction who of them changed.
+    pub(crate) fn begin_with(
+        shared: &'w Shared,
+        policies: Arc<Policies>,
+        tx: &'w mut Tx<'tx>,
+        spare: &'w [FreshPerson],
+        subjects: &Subjects,
+        (recalled, changed): (Recalled, Vec<PersonId>),
+    ) -> Result<Self, StoreError> {
+        let mut work = Self::empty(shared, policies, tx, spare);
+        work.take_in_recalled(recalled, changed);
+        work.read(subjects)?;
+        Ok(work)
+    }
+
+    fn empty(
+        shared: &'w Shared,
+        policies: Arc<Policies>,
+        tx: &'w mut Tx<'tx>,
+        spare: &'w [FreshPerson],
+    ) -> Self {
+        Self {
             shared,
             policies,
             now: shared.world.now(),
@@ -104,9 +131,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
             staged: Staged::default(),
             undo: Vec::new(),
             about: None,
-        };
-        work.read(subjects)?;
-        Ok(work)
+        }
     }
 
     fn read(&mut self, subjects: &Subjects) -> Result<(), StoreError> {

@@ -2,12 +2,13 @@
 //! queue for the sequencer, and the private part of each leaf.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::columns::{Number, int};
 use super::error::StoreError;
+use super::people::list;
 use super::schema::{audit_batch, audit_place, audit_private, audit_queue};
-use super::statement::insert_rows;
+use super::statement::{Statement, insert_rows};
 use super::tx::Tx;
 use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
@@ -74,14 +75,80 @@ pub struct PrivateEntry {
     pub sealed: Vec<u8>,
 }
 
+/// What [`PrivateEntry`] says beside whose batch it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivatePart {
+    /// The leaf in the batch, from 0.
+    pub off: u32,
+    /// Whom it is about.
+    pub person_id: PersonId,
+    /// The version of the person key it is sealed under.
+    pub key_version: u32,
+    /// Ciphertext.
+    pub sealed: Vec<u8>,
+}
+
+/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries.
+const APPEND: &str = "WITH batch AS (\
+     INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) \
+     RETURNING log, node, node_seq\
+     ), queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch) \
+     INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
+     SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, \
+     (SELECT unnest(?), unnest(?), unnest(?), unnest(?)) AS part";
+
 impl Tx<'_> {
-    /// Writes batches and queues them for the sequencer.
+    /// Writes a batch with the private parts of its leaves, and queues it for the sequencer.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] on `audit_batch_pkey` when the node used the number before, for instance because two
     /// nodes have one name.
-    pub fn insert_audit_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
-        self.insert_batches(batches)?;
+    pub fn append_audit(&mut self, batch: &AuditBatch, parts: &[PrivatePart]) -> Result<(), StoreError> {
+        if !self.is_postgres() {
+            self.insert_batches(std::slice::from_ref(batch))?;
+            self.queue_batches(std::slice::from_ref(batch))?;
+        }
+        self.each(
+            |connection| {
+                for part in parts {
+                    diesel::insert_into(audit_private::table)
+                        .values((
+                            audit_private::log.eq(&batch.log),
+                            audit_private::node.eq(&batch.node),
+                            audit_private::node_seq.eq(int(batch.node_seq)),
+                            audit_private::off.eq(int(part.off)),
+                            audit_private::person_id.eq(part.person_id.as_bytes().as_slice()),
+                            audit_private::key_version.eq(int(part.key_version)),
+                            audit_private::sealed.eq(&part.sealed),
+                        ))
+                        .execute(connection)?;
+                }
+                Ok(())
+            },
+            |connection| {
+                Statement::<_>::new(
+                    APPEND,
+                    (
+                        batch.log.as_str().into_sql::<Text>(),
+                        batch.node.as_str().into_sql::<Text>(),
+                        int(batch.node_seq).into_sql::<BigInt>(),
+                        int(batch.n).into_sql::<BigInt>(),
+                        batch.leaf_hashes.as_slice().into_sql::<Binary>(),
+                        batch.entries.as_slice().into_sql::<Binary>(),
+                        batch.created_at.micros().into_sql::<BigInt>(),
+                        list(parts, |part| int(part.off)).into_sql::<Array<BigInt>>(),
+                        list(parts, |part| part.person_id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+                        list(parts, |part| int(part.key_version)).into_sql::<Array<BigInt>>(),
+                        list(parts, |part| part.sealed.as_slice()).into_sql::<Array<Binary>>(),
+                    ),
+                )
+                .execute(connection)
+                .map(|_| ())
+            },
+        )
+    }
+
+    fn queue_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
         insert_rows!(self, audit_queue, batches, |row| {
             log: Text = row.log.as_str(),
             node: Text = row.node.as_str(),
@@ -98,22 +165,6 @@ impl Tx<'_> {
             leaf_hashes: Binary = row.leaf_hashes.as_slice(),
             entries: Binary = row.entries.as_slice(),
             created_at: BigInt = row.created_at.micros(),
-        })
-    }
-
-    /// Writes the private parts of leaves.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn insert_audit_private(&mut self, entries: &[PrivateEntry]) -> Result<(), StoreError> {
-        insert_rows!(self, audit_private, entries, |row| {
-            log: Text = row.log.as_str(),
-            node: Text = row.node.as_str(),
-            node_seq: BigInt = int(row.node_seq),
-            off: BigInt = int(row.off),
-            person_id: Binary = row.person_id.as_bytes().as_slice(),
-            key_version: BigInt = int(row.key_version),
-            sealed: Binary = row.sealed.as_slice(),
         })
     }
 

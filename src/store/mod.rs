@@ -53,7 +53,7 @@ mod webhooks;
 pub use audit_export::PlacedPrivate;
 pub use audit_log::{HeadRow, LogRow, LogState};
 pub use audit_prune::PlacedTime;
-pub use audit_rows::{AuditBatch, PrivateEntry, StoredBatch};
+pub use audit_rows::{AuditBatch, PrivateEntry, PrivatePart, StoredBatch};
 pub use audit_search::SearchFrom;
 pub use audit_tree::{CheckpointRow, PlaceRow, PlacedBatch, QueuedBatch, TileRow};
 pub use bulk::{BulkPerson, BulkPlace, BulkRow};

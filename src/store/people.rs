@@ -181,6 +181,13 @@ macro_rules! people_by_id {
     };
 }
 
+/// See [`Tx::news_since`]; always a row.
+const NEWS: &str = "SELECT catalogue.newest, changed.id \
+     FROM (SELECT max(sequence) AS newest FROM catalogue_version) AS catalogue LEFT JOIN (\
+     SELECT read.id FROM (SELECT unnest(?) AS id, unnest(?) AS revision) AS read \
+     LEFT JOIN person ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' \
+     WHERE person.id IS NULL) AS changed ON true";
+
 impl Tx<'_> {
     /// The people behind blind indexes, in no order; an index that nobody has is left out. With `lock` nobody else
     /// changes these people until the transaction ends.
@@ -254,6 +261,55 @@ impl Tx<'_> {
         )?;
         let people = self.fold(rows.into_iter().map(|row| (row.id, row)))?;
         Ok(people.into_iter().map(|(_, person)| person).collect())
+    }
+
+    /// The number of the newest catalogue, and who of these people is no longer present as the revision that was read:
+    /// one look at the primary key each, in one statement.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn news_since(
+        &mut self,
+        read: &[(PersonId, u64)],
+    ) -> Result<(Option<u64>, Vec<PersonId>), StoreError> {
+        if !self.is_postgres() {
+            return Ok((self.catalogue_sequence()?, self.changed_since(read)?));
+        }
+        let rows: Vec<(Option<i64>, Option<PersonId>)> = self.each(
+            |_| Ok(Vec::new()),
+            |connection| {
+                Statement::<_, (Nullable<BigInt>, Nullable<Binary>)>::new(
+                    NEWS,
+                    (
+                        list(read, |(id, _)| id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+                        list(read, |(_, revision)| int(*revision)).into_sql::<Array<BigInt>>(),
+                    ),
+                )
+                .load(connection)
+            },
+        )?;
+        let newest = rows.first().and_then(|(newest, _)| *newest);
+        let changed = rows.into_iter().filter_map(|(_, changed)| changed).collect();
+        Ok((newest.and_then(|newest| u64::try_from(newest).ok()), changed))
+    }
+
+    fn changed_since(&mut self, read: &[(PersonId, u64)]) -> Result<Vec<PersonId>, StoreError> {
+        let mut changed = Vec::new();
+        for (id, revision) in read {
+            let same: Option<i64> = self.run(|connection| {
+                person::table
+                    .filter(person::id.eq(id.as_bytes().as_slice()))
+                    .filter(person::revision.eq(int(*revision)))
+                    .filter(person::state.eq(PersonState::Active.as_str()))
+                    .select(person::revision)
+                    .first(connection)
+                    .optional()
+            })?;
+            if same.is_none() {
+                changed.push(*id);
+            }
+        }
+        Ok(changed)
     }
 
     /// The ids of people who are present, in their order, `limit` at most, after one.

@@ -63,6 +63,7 @@ binds!(A 0, B 1, C 2, D 3, E 4);
 binds!(A 0, B 1, C 2, D 3, E 4, F 5);
 binds!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
 binds!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+binds!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
 
 impl<DB: Backend, B: Binds<DB>, ST> QueryFragment<DB> for Statement<B, ST> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {

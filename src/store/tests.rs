@@ -133,7 +133,7 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
         recorded_at: NOW,
         sealed: vec![1; 50],
     }])?;
-    tx.insert_audit_batches(&[AuditBatch {
+    let batch = AuditBatch {
         log: "decision".to_owned(),
         node: "n1".to_owned(),
         node_seq: u64::from(from),
@@ -141,16 +141,14 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
         leaf_hashes: vec![0; 32],
         entries: vec![0; 90],
         created_at: NOW,
-    }])?;
-    tx.insert_audit_private(&[PrivateEntry {
-        log: "decision".to_owned(),
-        node: "n1".to_owned(),
-        node_seq: u64::from(from),
+    };
+    let part = PrivatePart {
         off: 0,
         person_id: first,
         key_version: 1,
         sealed: vec![0; 128],
-    }])?;
+    };
+    tx.append_audit(&batch, &[part])?;
     tx.add_statistics(&[Statistic {
         organisation: "a".to_owned(),
         purpose: "p".to_owned(),

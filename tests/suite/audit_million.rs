@@ -69,7 +69,7 @@ pub fn filled(store: &Store) {
         };
         store
             .change("fill", |tx| -> Result<(), StoreError> {
-                tx.insert_audit_batches(std::slice::from_ref(&batch))
+                tx.append_audit(&batch, &[])
             })
             .unwrap();
     }

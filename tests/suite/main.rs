@@ -125,6 +125,8 @@ mod promises_once;
 #[cfg(test)]
 mod promises_outage;
 #[cfg(test)]
+mod promises_remembered;
+#[cfg(test)]
 mod promises_withdrawn;
 #[cfg(test)]
 mod propagation_feed;

@@ -93,7 +93,9 @@ impl House {
 
     fn write(&self, batches: &[AuditBatch]) {
         self.store
-            .change("write", |tx| tx.insert_audit_batches(batches))
+            .change("write", |tx| {
+                batches.iter().try_for_each(|batch| tx.append_audit(batch, &[]))
+            })
             .unwrap();
     }
 
@@ -298,7 +300,7 @@ both_engines! {
             fn keep(&self, checkpoint: &Checkpoint, note: &str) -> std::io::Result<()> {
                 let armed = (checkpoint.size > 0).then(|| self.other.lock().unwrap().take()).flatten();
                 if let Some((mut other, store, batch)) = armed {
-                    store.change("write", |tx| tx.insert_audit_batches(std::slice::from_ref(&batch))).unwrap();
+                    store.change("write", |tx| tx.append_audit(&batch, &[])).unwrap();
                     let passed = other.pass().unwrap();
                     assert_eq!((passed.leading, passed.published[0].size), (true, 25));
                 }

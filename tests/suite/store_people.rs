@@ -2,8 +2,8 @@
 
 use akkoord::domain::ids::{EventId, IdentifierId, PersonId};
 use akkoord::store::{
-    EventRow, IdempotencyRow, IdentifierRow, NewPerson, PersonChange, PersonKeyRow, PersonState,
-    PrivateEntry, RecordChange, SealedRecord, Store, StoreError, Tx, WrappedKey,
+    AuditBatch, EventRow, IdempotencyRow, IdentifierRow, NewPerson, PersonChange, PersonKeyRow, PersonState,
+    PrivatePart, RecordChange, SealedRecord, Store, StoreError, Tx, WrappedKey,
 };
 
 use crate::support::engine::{Engine, TestStorage};
@@ -280,15 +280,22 @@ both_engines! {
         change(&store, |tx| {
             tx.insert_identifiers(&[identifier(7, 1)])?;
             tx.insert_events(&[event_row(1, 1, 11), event_row(1, 2, 12), event_row(2, 1, 21)])?;
-            tx.insert_audit_private(&[PrivateEntry {
+            let batch = AuditBatch {
                 log: "decision".to_owned(),
                 node: "n".to_owned(),
                 node_seq: 1,
+                n: 1,
+                leaf_hashes: vec![7; 32],
+                entries: vec![8; 90],
+                created_at: NOW,
+            };
+            let part = PrivatePart {
                 off: 0,
                 person_id: person(1),
                 key_version: 1,
                 sealed: vec![1],
-            }])?;
+            };
+            tx.append_audit(&batch, &[part])?;
             tx.insert_idempotency(&[IdempotencyRow {
                 client_id: "c".to_owned(),
                 key_hash: [1; 32],

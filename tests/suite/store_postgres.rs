@@ -69,7 +69,7 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
         sealed: vec![1; 50],
     });
     tx.insert_events(&events.collect::<Vec<_>>())?;
-    tx.insert_audit_batches(&[AuditBatch {
+    let batch = AuditBatch {
         log: "decision".to_owned(),
         node: "n1".to_owned(),
         node_seq: u64::from(from),
@@ -77,7 +77,8 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
         leaf_hashes: vec![0; 32],
         entries: vec![0; 90],
         created_at: NOW,
-    }])?;
+    };
+    tx.append_audit(&batch, &[])?;
     tx.add_statistics(&[Statistic {
         organisation: "a".to_owned(),
         purpose: "p".to_owned(),
@@ -110,7 +111,7 @@ fn statements_are_prepared_once_per_connection() {
     }
     let (parsed_later, executed_later) = log();
     assert_eq!(parsed_later, parsed);
-    assert!(executed_later >= executed + 4 * 12, "{executed} {executed_later}");
+    assert!(executed_later >= executed + 4 * 11, "{executed} {executed_later}");
 }
 
 /// A program that keeps PostgreSQL's log on another disk counts as a synchronous standby.

@@ -4,7 +4,7 @@ use akkoord::domain::ids::{EventId, PersonId};
 use akkoord::domain::moment::Moment;
 use akkoord::store::{
     AuditBatch, CatalogueRow, ClientRow, IdempotencyRow, LogRow, LogState, OutboxRow, PersonKeyRow,
-    PrivateEntry, Statistic, Store, StoreError, TenantKeyRow, Tx, WrappedKey,
+    PrivateEntry, PrivatePart, Statistic, Store, StoreError, TenantKeyRow, Tx, WrappedKey,
 };
 
 use crate::support::engine::TestStorage;
@@ -62,6 +62,12 @@ both_engines! {
             entries: vec![8; 90],
             created_at: NOW,
         };
+        let part = |off| PrivatePart {
+            off,
+            person_id: person(1),
+            key_version: 1,
+            sealed: vec![9; 128],
+        };
         let private = |seq, off| PrivateEntry {
             log: "decision".to_owned(),
             node: "n1".to_owned(),
@@ -73,8 +79,9 @@ both_engines! {
         };
         change(&store, |tx| {
             tx.insert_audit_log(&log)?;
-            tx.insert_audit_batches(&[batch("decision", 1), batch("decision", 2), batch("consent", 1)])?;
-            tx.insert_audit_private(&[private(1, 0), private(1, 1), private(2, 0)])
+            tx.append_audit(&batch("decision", 1), &[part(0), part(1)])?;
+            tx.append_audit(&batch("decision", 2), &[part(0)])?;
+            tx.append_audit(&batch("consent", 1), &[])
         })
         .unwrap();
         store
@@ -94,7 +101,7 @@ both_engines! {
             })
             .unwrap();
         assert_eq!(
-            conflict(change(&store, |tx| tx.insert_audit_batches(&[batch("decision", 2)]))),
+            conflict(change(&store, |tx| tx.append_audit(&batch("decision", 2), &[]))),
             Some("audit_batch_pkey")
         );
     }

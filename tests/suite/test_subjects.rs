@@ -43,6 +43,7 @@ fn service(storage: &TestStorage, world: &Arc<TurnedWorld>, test_subjects: bool)
         public_base: "https://privacy.example".to_owned(),
         test_subjects,
         queue: 4_096,
+        remember: 64 << 20,
         deadline: Duration::from_secs(20),
         checkpoints: None,
         witnesses: akkoord::service::sequence::WitnessPlan::default(),

@@ -94,6 +94,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failure> {
             public_base: base.clone(),
             test_subjects: true,
             queue,
+            remember: 64 << 20,
             deadline: Duration::from_secs(deadline),
             checkpoints: Some(Arc::clone(&checkpoints)),
             witnesses: crate::service::sequence::WitnessPlan::default(),

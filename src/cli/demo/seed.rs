@@ -386,6 +386,7 @@ mod tests {
             public_base: "http://127.0.0.1:1".to_owned(),
             test_subjects: true,
             queue: 4_096,
+            remember: 64 << 20,
             deadline: Duration::from_secs(60),
             checkpoints: None,
             witnesses: crate::service::sequence::WitnessPlan::default(),

@@ -330,7 +330,7 @@ impl Decided {
         let log = Log::Decision.as_str();
         let node_seq = sequence.take();
         let entries = bundle::encode([self.line.as_slice()]).map_err(|_| StoreError::Corrupt)?;
-        tx.insert_audit_batches(&[AuditBatch {
+        let batch = AuditBatch {
             log: log.to_owned(),
             node: sequence.node().to_owned(),
             node_seq,
@@ -338,7 +338,8 @@ impl Decided {
             leaf_hashes: leaf_hash(&self.line).to_vec(),
             entries,
             created_at: self.at,
-        }])?;
+        };
+        tx.append_audit(&batch, &[])?;
         tx.insert_audit_bulk(&BulkRow {
             log: log.to_owned(),
             node: sequence.node().to_owned(),

@@ -1,8 +1,9 @@
 //! People in a unit of work: found by identifier or pseudonym, for one library.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::sealed::open;
+use super::sealed::{nobody, open};
 use super::{Stop, Work};
 use crate::crypto::PersonKeys;
 use crate::domain::ids::{OrganisationId, PersonId, SchemeId, SystemId};
@@ -12,6 +13,7 @@ use crate::domain::personal::Personal;
 use crate::policy::catalogue::Catalogue;
 use crate::service::call::Call;
 use crate::service::refusal::{Conflict, Invalid, Refusal};
+use crate::service::remembered::Recalled;
 use crate::service::shared::{Shared, TEST_SCHEME};
 use crate::service::verbs::PersonRef;
 use crate::store::{Loaded, NewPerson, StoreError};
@@ -78,6 +80,30 @@ impl Person {
 }
 
 impl Work<'_, '_> {
+    /// Takes in whom this node remembers, but for those who changed since.
+    pub(super) fn take_in_recalled(&mut self, recalled: Recalled, changed: Vec<PersonId>) {
+        let mut changed: BTreeSet<PersonId> = changed.into_iter().collect();
+        for (index, loaded) in recalled.people {
+            if changed.contains(&loaded.id) {
+                continue;
+            }
+            if !self.people.contains_key(&loaded.id) {
+                // Its key was wrapped again meanwhile: the database has the new one.
+                let Some(person) = open(self.shared, &loaded) else {
+                    changed.insert(loaded.id);
+                    continue;
+                };
+                self.people.insert(person.id, person);
+            }
+            if let Some(index) = index {
+                self.index.insert(index, Some(loaded.id));
+            }
+        }
+        if !changed.is_empty() {
+            self.shared.remembered.forget(changed);
+        }
+    }
+
     pub(super) fn read_by_blind_index(&mut self, indexes: &[[u8; 16]]) -> Result<(), StoreError> {
         let missing: Vec<[u8; 16]> = indexes
             .iter()
@@ -87,13 +113,21 @@ impl Work<'_, '_> {
         if missing.is_empty() {
             return Ok(());
         }
-        for (index, loaded) in self.tx.people_by_blind_index(&missing, false)? {
-            self.index.insert(index, Some(loaded.id));
-            self.take_in(loaded)?;
+        let loaded: Vec<([u8; 16], Arc<Loaded>)> = self
+            .tx
+            .people_by_blind_index(&missing, false)?
+            .into_iter()
+            .map(|(index, loaded)| (index, Arc::new(loaded)))
+            .collect();
+        for (index, loaded) in &loaded {
+            self.index.insert(*index, Some(loaded.id));
+            self.take_in(loaded);
         }
         for index in missing {
             self.index.entry(index).or_insert(None);
         }
+        let known = loaded.iter().map(|(index, loaded)| (Some(*index), loaded));
+        self.shared.remembered.keep(known);
         Ok(())
     }
 
@@ -106,19 +140,29 @@ impl Work<'_, '_> {
         if missing.is_empty() {
             return Ok(());
         }
-        for loaded in self.tx.people_by_id(&missing, false)? {
-            self.take_in(loaded)?;
+        let loaded = self.tx.people_by_id(&missing, false)?.into_iter().map(Arc::new);
+        let loaded: Vec<Arc<Loaded>> = loaded.collect();
+        for loaded in &loaded {
+            self.take_in(loaded);
         }
+        self.shared
+            .remembered
+            .keep(loaded.iter().map(|loaded| (None, loaded)));
         Ok(())
     }
 
-    fn take_in(&mut self, loaded: Loaded) -> Result<(), StoreError> {
+    fn take_in(&mut self, loaded: &Loaded) {
         if self.people.contains_key(&loaded.id) {
-            return Ok(());
+            return;
         }
-        let person = open(self.shared, loaded);
+        let person = open(self.shared, loaded).unwrap_or_else(|| {
+            tracing::error!(
+                alarm = "unreadable-record",
+                "a person's key or record does not open; it was changed or moved outside the service"
+            );
+            nobody(loaded, PersonState::Unreadable)
+        });
         self.people.insert(person.id, person);
-        Ok(())
     }
 
     /// A person by id, reading it if need be; somebody who was merged leads to the person they became.

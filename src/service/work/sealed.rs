@@ -68,8 +68,9 @@ impl Work<'_, '_> {
     }
 }
 
-pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
-    let nobody = |state| Person {
+/// Somebody of whom nothing is known but a state.
+pub(super) fn nobody(loaded: &Loaded, state: PersonState) -> Person {
+    Person {
         id: loaded.id,
         state,
         record: Arc::new(PersonRecord::default()),
@@ -77,52 +78,47 @@ pub(super) fn open(shared: &Shared, loaded: Loaded) -> Person {
         stored_revision: Some(loaded.revision),
         key_version: PERSON_KEY_VERSION,
         keys: None,
-    };
+    }
+}
+
+/// Opens somebody; `None` when key or record do not open.
+pub(super) fn open(shared: &Shared, loaded: &Loaded) -> Option<Person> {
     match (loaded.state, loaded.merged_into) {
         (StoredState::Active, _) => {}
         // The record has moved on; the history and its receipts are still read with the key they were sealed under (R4).
         (StoredState::Merged, Some(into)) => {
             let key = loaded.key.as_ref();
             let keys = key.and_then(|key| shared.keys.person_keys(loaded.id, key));
-            return Person {
+            return Some(Person {
                 keys: keys.map(Arc::new),
-                ..nobody(PersonState::Merged(into))
-            };
+                ..nobody(loaded, PersonState::Merged(into))
+            });
         }
-        (StoredState::Merged, None) | (StoredState::Erased, _) => return nobody(PersonState::Erased),
+        (StoredState::Merged, None) | (StoredState::Erased, _) => {
+            return Some(nobody(loaded, PersonState::Erased));
+        }
     }
     // Somebody whose key is gone was erased, also when a crash came between the key and the rest (promise 1).
     let Some(key) = &loaded.key else {
-        return nobody(PersonState::Erased);
+        return Some(nobody(loaded, PersonState::Erased));
     };
-    let opened = shared.keys.person_keys(loaded.id, key).and_then(|keys| {
-        let record = loaded.record.as_ref().map_or_else(
-            || Some(PersonRecord::default()),
-            |row| {
-                open_record(
-                    shared,
-                    loaded.id,
-                    &keys,
-                    row.key_version,
-                    row.revision,
-                    &row.sealed,
-                )
-            },
-        )?;
-        Some((keys, record))
-    });
-    let Some((keys, record)) = opened else {
-        tracing::error!(
-            alarm = "unreadable-record",
-            "a person's key or record does not open; it was changed or moved outside the service"
-        );
-        return nobody(PersonState::Unreadable);
+    let keys = shared.keys.person_keys(loaded.id, key)?;
+    let record = match &loaded.record {
+        None => PersonRecord::default(),
+        Some(row) => open_record(
+            shared,
+            loaded.id,
+            &keys,
+            row.key_version,
+            row.revision,
+            &row.sealed,
+        )?,
     };
-    Person {
+    Some(Person {
         record: Arc::new(record),
         keys: Some(Arc::new(keys)),
-        ..nobody(PersonState::Active)
-    }
+        ..nobody(loaded, PersonState::Active)
+    })
 }
 
 fn open_record(

@@ -17,7 +17,7 @@ use crate::service::refusal::Refusal;
 use crate::store::{
     AuditBatch, EventRow, IdempotencyRow, IdentifierRow, OutboxRow, Statistic, StoreError, Tx,
 };
-use crate::store::{PersonChange, PrivateEntry as PrivateRow};
+use crate::store::{PersonChange, PrivatePart};
 
 /// Which log a leaf goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,12 +215,8 @@ impl Staged {
         if !self.events.is_empty() {
             tx.insert_events(&self.events)?;
         }
-        let (batches, private) = self.audit_rows(sequence, now)?;
-        if !batches.is_empty() {
-            tx.insert_audit_batches(&batches)?;
-        }
-        if !private.is_empty() {
-            tx.insert_audit_private(&private)?;
+        for (batch, private) in self.audit_rows(sequence, now)? {
+            tx.append_audit(&batch, &private)?;
         }
         if !self.outbox.is_empty() {
             tx.insert_outbox(&self.outbox)?;
@@ -238,42 +234,37 @@ impl Staged {
         &mut self,
         sequence: &mut NodeSequence,
         now: Moment,
-    ) -> Result<(Vec<AuditBatch>, Vec<PrivateRow>), StoreError> {
-        let (mut batches, mut private) = (Vec::new(), Vec::new());
+    ) -> Result<Vec<(AuditBatch, Vec<PrivatePart>)>, StoreError> {
+        let mut rows = Vec::new();
         for (log, leaves) in std::mem::take(&mut self.leaves) {
             if leaves.is_empty() {
                 continue;
             }
-            let node_seq = sequence.take();
             let lines = leaves.iter().map(|leaf| leaf.line.as_slice());
-            let entries = bundle::encode(lines).map_err(|_| StoreError::Corrupt)?;
-            let count = u32::try_from(leaves.len()).map_err(|_| StoreError::Corrupt)?;
-            let leaf_hashes = leaves.iter().flat_map(|leaf| leaf.hash).collect();
+            let batch = AuditBatch {
+                log: log.as_str().to_owned(),
+                node: sequence.node.clone(),
+                node_seq: sequence.take(),
+                n: u32::try_from(leaves.len()).map_err(|_| StoreError::Corrupt)?,
+                leaf_hashes: leaves.iter().flat_map(|leaf| leaf.hash).collect(),
+                entries: bundle::encode(lines).map_err(|_| StoreError::Corrupt)?,
+                created_at: now,
+            };
+            let mut private = Vec::with_capacity(leaves.len());
             for (offset, leaf) in leaves.into_iter().enumerate() {
                 let Some((person_id, key_version, sealed)) = leaf.private else {
                     continue;
                 };
-                private.push(PrivateRow {
-                    log: log.as_str().to_owned(),
-                    node: sequence.node.clone(),
-                    node_seq,
+                private.push(PrivatePart {
                     off: u32::try_from(offset).map_err(|_| StoreError::Corrupt)?,
                     person_id,
                     key_version,
                     sealed,
                 });
             }
-            batches.push(AuditBatch {
-                log: log.as_str().to_owned(),
-                node: sequence.node.clone(),
-                node_seq,
-                n: count,
-                leaf_hashes,
-                entries,
-                created_at: now,
-            });
+            rows.push((batch, private));
         }
-        Ok((batches, private))
+        Ok(rows)
     }
 }
 

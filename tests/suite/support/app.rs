@@ -30,6 +30,7 @@ pub struct Setup {
     pub node: &'static str,
     pub public_base: String,
     pub queue: usize,
+    pub remember: usize,
     pub deadline: Duration,
 }
 
@@ -39,6 +40,7 @@ impl Default for Setup {
             node: "here",
             public_base: "https://akkoord.example".to_owned(),
             queue: 4_096,
+            remember: 64 << 20,
             deadline: Duration::from_secs(20),
         }
     }
@@ -66,6 +68,7 @@ pub fn service(url: &str, world: Arc<dyn World>, setup: &Setup) -> Service {
         public_base: setup.public_base.clone(),
         test_subjects: false,
         queue: setup.queue,
+        remember: setup.remember,
         deadline: setup.deadline,
         checkpoints: None,
         witnesses: akkoord::service::sequence::WitnessPlan::default(),

@@ -78,6 +78,7 @@ fn options_of(storage: &TestStorage, world: &Arc<TurnedWorld>, name: &str, files
         public_base: PUBLIC_BASE.to_owned(),
         test_subjects: true,
         queue: 1024,
+        remember: 64 << 20,
         deadline: Duration::from_secs(10),
         checkpoints: Some(Arc::new(checkpoints(storage, name))),
         witnesses: akkoord::service::sequence::WitnessPlan::default(),
