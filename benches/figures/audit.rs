@@ -269,7 +269,7 @@ async fn served(store: Store, entries: usize, runs: usize) -> Result<(), Failure
         }
         Ok(())
     })?;
-    let service = house::service(&store, "bench")?;
+    let service = house::service(&store, "bench", 64)?;
     checkpoints(&service).await?;
     verifying(&service, &store, entries, runs).await?;
     service.stop();

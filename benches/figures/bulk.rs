@@ -30,7 +30,7 @@ pub fn bench(url: &str, people: usize, runs: usize) -> Result<(), Failure> {
         if let Some(floor) = &floor {
             floors.push(floor.run()?);
         }
-        let served = Served::start(&["serve", url, "bench"])?;
+        let served = Served::start(&["serve", url, "bench", "64"])?;
         house::forget_peak(served.pid())?;
         let before = match &mut postgres {
             Some(connection) => audit_bytes(connection)?,

@@ -25,6 +25,11 @@ use serde_json::{Value, json};
 const SECONDS: u64 = 5;
 /// As many callers as the goals name.
 const MANY: usize = 64;
+/// How many different people are asked about where those are remembered who were asked about before.
+const ASKED: usize = 200_000;
+/// Mebibytes for remembering: room for all of them, and for nobody.
+const ROOMY: &str = "1024";
+const FORGETFUL: &str = "0";
 
 /// The same check without a look at the token, to see what that costs.
 pub fn unauthenticated() -> Face {
@@ -276,6 +281,7 @@ fn sqlite_commit() -> Result<Shown, Failure> {
 #[derive(Debug, Default)]
 struct Engine {
     many: Vec<Shown>,
+    forgetful: Vec<Shown>,
     one: Vec<Shown>,
     open: Vec<Shown>,
     consents: Vec<Shown>,
@@ -283,7 +289,19 @@ struct Engine {
 }
 
 impl Engine {
-    fn measure(&mut self, served: &Served, people: usize) -> Result<(), Failure> {
+    fn measure(&mut self, url: &str, people: usize) -> Result<(), Failure> {
+        {
+            let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
+            self.forgetful
+                .push(load(&served, "/v1/decisions", "check", MANY, people)?);
+        }
+        let people = people.min(ASKED);
+        let served = &Served::start(&["serve", url, "bench", ROOMY])?;
+        let mut asked = 0.0;
+        while asked < people as f64 {
+            let warm = load(served, "/v1/decisions", "check", MANY, people)?;
+            asked += warm.rate * SECONDS as f64;
+        }
         let before = house::cpu(served.pid())?;
         let many = load(served, "/v1/decisions", "check", MANY, people)?;
         let used = house::cpu(served.pid())? - before;
@@ -320,16 +338,10 @@ pub fn bench(postgres: &str, sqlite: &str, people: usize, runs: usize) -> Result
             bare_one.push(load(&bare, "/v1/decisions", "bare", 1, people)?);
         }
         diy.push(pgbench(postgres, CHECK, MANY, people)?);
-        {
-            let served = Served::start(&["serve", postgres, "bench"])?;
-            on_postgres.measure(&served, people)?;
-        }
+        on_postgres.measure(postgres, people)?;
         diy_consents.push(pgbench(postgres, CONSENT, MANY, people)?);
         commit.push(pgbench(postgres, COMMIT, 1, people)?);
-        {
-            let served = Served::start(&["serve", sqlite, "bench"])?;
-            on_sqlite.measure(&served, people)?;
-        }
+        on_sqlite.measure(sqlite, people)?;
         sqlite_commits.push(sqlite_commit()?);
     }
     let [bare_many, bare_one, diy, diy_consents, commit, sqlite_commit] =
@@ -364,6 +376,14 @@ pub fn bench(postgres: &str, sqlite: &str, people: usize, runs: usize) -> Result
             &format!("consent table of one's own {:.2} ms", diy.p99),
             &format!("{:.2}", many.p99 / diy.p99),
             "≤ 0.6",
+        );
+        let forgetful = medians(&engine.forgetful);
+        row(
+            &format!("the same where nobody is remembered, {name}"),
+            &format!("{:.0}/s", forgetful.rate),
+            &format!("consent table of one's own {:.0}/s", diy.rate),
+            &format!("{:.2}", forgetful.rate / diy.rate),
+            "",
         );
         let one = medians(&engine.one);
         row(
@@ -400,8 +420,8 @@ pub fn bench(postgres: &str, sqlite: &str, people: usize, runs: usize) -> Result
 /// While both of two nodes are asked all the time, a withdrawal at one is followed at once by a check at the other.
 fn withdrawn(postgres: &str, people: usize) -> Result<(), Failure> {
     let nodes = [
-        Served::start(&["serve", postgres, "node-a"])?,
-        Served::start(&["serve", postgres, "node-b"])?,
+        Served::start(&["serve", postgres, "node-a", ROOMY])?,
+        Served::start(&["serve", postgres, "node-b", ROOMY])?,
     ];
     let stop = AtomicBool::new(false);
     let (rounds, wrong) = std::thread::scope(|scope| {
@@ -495,7 +515,8 @@ pub fn growth(url: &str, few: usize, many: usize) -> Result<(), Failure> {
         let mut all = Vec::new();
         let mut rates = Vec::new();
         for _ in 0..5 {
-            let served = Served::start(&["serve", url, "bench"])?;
+            // Nobody is remembered: what a check costs is read from among so many.
+            let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
             ready = served.ready_after;
             let before = house::machine_cpu()?;
             let shown = load(&served, "/v1/decisions", "check", MANY, people)?;

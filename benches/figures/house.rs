@@ -80,8 +80,8 @@ fn policies() -> Result<Files, Failure> {
     Ok(files)
 }
 
-/// A service over a database.
-pub fn service(store: &Store, node: &str) -> Result<Service, Failure> {
+/// A service over a database that remembers so many mebibytes of people.
+pub fn service(store: &Store, node: &str, remember_mib: usize) -> Result<Service, Failure> {
     let options = ServiceOptions {
         store: store.clone(),
         files: policies()?,
@@ -91,7 +91,7 @@ pub fn service(store: &Store, node: &str) -> Result<Service, Failure> {
         public_base: "http://127.0.0.1".to_owned(),
         test_subjects: false,
         queue: 16_384,
-        remember: 64 << 20,
+        remember: remember_mib << 20,
         deadline: Duration::from_secs(30),
         checkpoints: None,
         witnesses: WitnessPlan::default(),
@@ -206,7 +206,7 @@ async fn one(service: &Service, call: &Call, at: usize, notice: u32) -> Result<(
 /// The process that [`fill_apart`] starts.
 pub fn filled(url: &str, people: usize) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
-        let service = service(&open(url)?, "fill")?;
+        let service = service(&open(url)?, "fill", 64)?;
         fill(&service, people).await?;
         service.stop();
         Ok(())
@@ -269,10 +269,10 @@ impl Drop for Served {
 }
 
 /// The other side of [`Served`]: serves until standard input ends.
-pub fn serve(url: &str, node: &str, faces: &[Face]) -> Result<(), Failure> {
+pub fn serve(url: &str, node: &str, remember_mib: usize, faces: &[Face]) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
         let store = open(url)?;
-        let service = service(&store, node)?;
+        let service = service(&store, node, remember_mib)?;
         let token = token(&service).await?;
         let server = start(&ServerOptions::at("127.0.0.1:0".parse()?), &service, faces)?;
         announce(server.addr, &token)?;

@@ -30,7 +30,10 @@ fn main() -> Result<(), Failure> {
         ["audit", url, entries, runs] => audit::bench(url, entries.parse()?, runs.parse()?),
         // What this program starts itself, in processes of their own.
         ["fill", url, people] => house::filled(url, people.parse()?),
-        ["serve", url, node] => house::serve(url, node, &[akkoord::api::face(), checks::unauthenticated()]),
+        ["serve", url, node, remember_mib] => {
+            let faces = [akkoord::api::face(), checks::unauthenticated()];
+            house::serve(url, node, remember_mib.parse()?, &faces)
+        }
         ["bare"] => checks::bare(),
         ["client", addr, token, people] => bulk::client(addr, token, people.parse()?),
         // Run with the other benches and without a database, there is nothing to measure.

@@ -4,8 +4,10 @@
 //! seen by the next check everywhere, and what is spared is reading, not asking (ADR 13).
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Service;
 use crate::domain::ids::PersonId;
 use crate::store::{Loaded, PersonState};
 
@@ -19,6 +21,26 @@ pub(crate) struct Remembered {
     /// Most bytes of one half.
     half: usize,
     halves: Mutex<Halves>,
+    figures: RememberedFigures,
+}
+
+/// How often remembering spared a reading, for metrics.
+#[derive(Debug, Default)]
+pub struct RememberedFigures {
+    /// Times that somebody was remembered.
+    pub recalled: AtomicU64,
+    /// Times that such a person had changed, and was read again.
+    pub changed: AtomicU64,
+    /// People who were read because they were not remembered.
+    pub read: AtomicU64,
+    /// Bytes in use.
+    pub bytes: AtomicU64,
+}
+
+impl RememberedFigures {
+    pub(crate) fn count(counter: &AtomicU64, more: usize) {
+        counter.fetch_add(u64::try_from(more).unwrap_or(0), Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +121,13 @@ impl Remembered {
         Self {
             half: bytes / 2,
             halves: Mutex::default(),
+            figures: RememberedFigures::default(),
         }
+    }
+
+    /// What remembering did.
+    pub(crate) const fn figures(&self) -> &RememberedFigures {
+        &self.figures
     }
 
     /// Who of these was read before.
@@ -127,6 +155,7 @@ impl Remembered {
         }
         let mut halves = self.halves();
         for (index, person) in people {
+            RememberedFigures::count(&self.figures.read, 1);
             if person.state == PersonState::Active && person.record.is_some() && person.key.is_some() {
                 halves.young.keep(index, Arc::clone(person));
             }
@@ -152,11 +181,20 @@ impl Remembered {
         if halves.young.bytes > self.half {
             halves.old = std::mem::take(&mut halves.young);
         }
+        let bytes = u64::try_from(halves.young.bytes + halves.old.bytes).unwrap_or(u64::MAX);
+        self.figures.bytes.store(bytes, Ordering::Relaxed);
     }
 
     fn halves(&self) -> MutexGuard<'_, Halves> {
         // Nothing that holds this can panic half-way through a change.
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Service {
+    /// How often remembering spared a reading.
+    pub fn remembered(&self) -> &RememberedFigures {
+        self.shared().remembered.figures()
     }
 }
 

@@ -53,8 +53,42 @@ impl Collector for Lanes {
             let requests = ConstCounter::new(figures.requests.load(Relaxed));
             requests.encode(family.encode_family(&[("lane", *name)])?)?;
         }
+        encode_remembered(&self.0, &mut encoder)?;
         encode_chores(&self.0, &mut encoder)
     }
+}
+
+fn encode_remembered(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let figures = service.remembered();
+    let bytes = ConstGauge::new(i64::try_from(figures.bytes.load(Relaxed)).unwrap_or(i64::MAX));
+    bytes.encode(encoder.encode_descriptor(
+        "remembered_bytes",
+        "People kept in memory, sealed, in bytes",
+        None,
+        bytes.metric_type(),
+    )?)?;
+    let counters = [
+        (
+            "remembered_recalled",
+            "Times somebody was remembered",
+            &figures.recalled,
+        ),
+        (
+            "remembered_changed",
+            "Times somebody remembered had changed and was read again",
+            &figures.changed,
+        ),
+        (
+            "remembered_read",
+            "Times somebody was read because they were not remembered",
+            &figures.read,
+        ),
+    ];
+    for (name, help, figure) in counters {
+        let counter = ConstCounter::new(figure.load(Relaxed));
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+    }
+    Ok(())
 }
 
 fn encode_chores(service: &Service, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use crate::domain::personal::Personal;
 use crate::policy::catalogue::Catalogue;
 use crate::service::call::Call;
 use crate::service::refusal::{Conflict, Invalid, Refusal};
-use crate::service::remembered::Recalled;
+use crate::service::remembered::{Recalled, RememberedFigures};
 use crate::service::shared::{Shared, TEST_SCHEME};
 use crate::service::verbs::PersonRef;
 use crate::store::{Loaded, NewPerson, StoreError};
@@ -82,6 +82,8 @@ impl Person {
 impl Work<'_, '_> {
     /// Takes in whom this node remembers, but for those who changed since.
     pub(super) fn take_in_recalled(&mut self, recalled: Recalled, changed: Vec<PersonId>) {
+        let figures = self.shared.remembered.figures();
+        RememberedFigures::count(&figures.recalled, recalled.people.len());
         let mut changed: BTreeSet<PersonId> = changed.into_iter().collect();
         for (index, loaded) in recalled.people {
             if changed.contains(&loaded.id) {
@@ -100,6 +102,7 @@ impl Work<'_, '_> {
             }
         }
         if !changed.is_empty() {
+            RememberedFigures::count(&figures.changed, changed.len());
             self.shared.remembered.forget(changed);
         }
     }
