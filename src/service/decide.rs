@@ -66,6 +66,11 @@ impl Verb for Decide {
         );
     }
 
+    /// A permit to enrich also stands in the history of the person.
+    fn only_appends(&self) -> bool {
+        self.question.action != Action::Enrich
+    }
+
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Decided, Stop> {
         call.require(Scope::DecisionsCheck)?;
         if self.at.is_some() {

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::work::{FreshPerson, NodeSequence, Stop, Subjects, Work};
 use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
-use crate::store::{Session, Store, StoreError};
+use crate::store::{Session, Store, StoreError, Tx};
 use crate::world::random;
 
 /// Most requests in one transaction.
@@ -36,6 +36,11 @@ pub(crate) trait Verb: Send + 'static {
     /// How many people it may make.
     fn fresh_people(&self) -> usize {
         0
+    }
+
+    /// Whether it writes nothing but lines of one log.
+    fn only_appends(&self) -> bool {
+        false
     }
 
     /// Does it.
@@ -58,6 +63,7 @@ impl Verb for SignOfLife {
 trait Job: Send {
     fn subjects(&self, shared: &Shared, into: &mut Subjects);
     fn fresh_people(&self) -> usize;
+    fn only_appends(&self) -> bool;
     fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError>;
     fn reply(self: Box<Self>, committed: Result<(), Refusal>);
 }
@@ -76,6 +82,10 @@ impl<V: Verb> Job for Ticket<V> {
 
     fn fresh_people(&self) -> usize {
         self.verb.fresh_people()
+    }
+
+    fn only_appends(&self) -> bool {
+        self.verb.only_appends()
     }
 
     fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError> {
@@ -249,11 +259,13 @@ impl Runner {
                 .for_each(|job| job.reply(Err(Refusal::Unavailable)));
         }
         let mut outcome: Result<bool, _> = Err(StoreError::Unavailable("not tried".into()));
+        let mut only_appends = batch.iter().all(|job| job.only_appends());
         for _ in 0..TRIES {
-            outcome = self.attempt(&mut batch);
+            outcome = self.attempt(&mut batch, only_appends);
             if !matches!(outcome, Err(StoreError::Conflict { .. })) {
                 break;
             }
+            only_appends = false;
         }
         match outcome {
             Ok(tells) => {
@@ -281,7 +293,7 @@ impl Runner {
     }
 
     /// Answers whether other systems must be told anything.
-    fn attempt(&mut self, batch: &mut [Box<dyn Job>]) -> Result<bool, StoreError> {
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>], only_appends: bool) -> Result<bool, StoreError> {
         self.prepare_people(batch.iter().map(|job| job.fresh_people()).sum())?;
         let Self {
             shared,
@@ -290,7 +302,7 @@ impl Runner {
             spare,
             ..
         } = self;
-        let committed = session.change("lane", |tx| -> Result<(usize, bool), StoreError> {
+        let in_one = |tx: &mut Tx<'_>| -> Result<(usize, bool), StoreError> {
             let look = |batch: &[Box<dyn Job>]| {
                 let mut subjects = Subjects::default();
                 batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
@@ -313,7 +325,12 @@ impl Runner {
             let used = work.used_spares();
             let tells = work.finish(sequence)?;
             Ok((used, tells))
-        });
+        };
+        let committed = if only_appends {
+            session.append("lane", in_one)
+        } else {
+            session.change("lane", in_one)
+        };
         match committed {
             Ok((used, tells)) => {
                 spare.drain(..used.min(spare.len()));

@@ -245,6 +245,10 @@ impl<'w, 'tx> Work<'w, 'tx> {
 
     /// Writes everything that was staged. After this the work is over. Answers whether other systems must be told anything.
     pub(crate) fn finish(mut self, sequence: &mut NodeSequence) -> Result<bool, StoreError> {
+        if self.tx.only_appends() && !self.staged.only_appends() {
+            // It is more than was said: done again, in a transaction.
+            return Err(StoreError::Conflict { constraint: None });
+        }
         let Staged { new_people, .. } = &self.staged;
         if !new_people.is_empty() {
             let rows: Vec<_> = new_people

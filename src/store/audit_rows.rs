@@ -104,6 +104,7 @@ impl Tx<'_> {
     /// [`StoreError::Conflict`] on `audit_batch_pkey` when the node used the number before, for instance because two
     /// nodes have one name.
     pub fn append_audit(&mut self, batch: &AuditBatch, parts: &[PrivatePart]) -> Result<(), StoreError> {
+        self.append()?;
         if !self.is_postgres() {
             self.insert_batches(std::slice::from_ref(batch))?;
             self.queue_batches(std::slice::from_ref(batch))?;
@@ -145,7 +146,9 @@ impl Tx<'_> {
                 .execute(connection)
                 .map(|_| ())
             },
-        )
+        )?;
+        self.appended();
+        Ok(())
     }
 
     fn queue_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use super::connection::{AnyConnection, Connector};
 use super::error::{Failure, StoreError};
 use super::location::DatabaseUrl;
 use super::turnstile::Turnstile;
-use super::tx::Tx;
+use super::tx::{Appends, Tx};
 use super::{migrate, standby};
 use crate::domain::moment::Moment;
 
@@ -107,6 +107,13 @@ impl fmt::Debug for Store {
 enum Purpose {
     Read,
     Change,
+    Append,
+}
+
+impl Purpose {
+    const fn writes(self) -> bool {
+        !matches!(self, Self::Read)
+    }
 }
 
 impl Store {
@@ -243,7 +250,7 @@ impl Store {
         let started = Instant::now();
         let mut retries = 0;
         let ended = loop {
-            let queues = purpose == Purpose::Change && self.0.connector.url.is_sqlite();
+            let queues = purpose.writes() && self.0.connector.url.is_sqlite();
             let turn = queues.then(|| self.0.writer.wait());
             let ended = source
                 .with(|connection| self.attempt(connection, purpose, &mut work))
@@ -267,6 +274,10 @@ impl Store {
         purpose: Purpose,
         work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Ended<T, E> {
+        // On SQLite an append is a few statements, and their transaction costs no round trip.
+        if purpose == Purpose::Append && matches!(connection, AnyConnection::Postgres(_)) {
+            return self.append(connection, work);
+        }
         if let Err(error) = begin(connection, purpose) {
             return Ended::rolled_back(error.into());
         }
@@ -295,14 +306,60 @@ impl Store {
             // An answer to COMMIT that says no is certain; no answer, or a disk that failed at it, is not.
             let certain = !connection.is_broken() && failure.error != Failure::disk().error;
             return match purpose {
-                Purpose::Change if !certain => {
+                Purpose::Change | Purpose::Append if !certain => {
                     Ended::unknown("no answer came to the commit, or its disk failed")
                 }
                 _ => Ended::rolled_back(failure),
             };
         }
-        if purpose == Purpose::Change
-            && self.0.require_synchronous_standby
+        if purpose.writes() {
+            self.confirmed(connection, value)
+        } else {
+            Ended::committed(value)
+        }
+    }
+
+    /// Each statement is a transaction; the last one writes.
+    fn append<T, E: From<StoreError>>(
+        &self,
+        connection: &mut AnyConnection,
+        work: &mut impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Ended<T, E> {
+        let mut tx = Tx::that(connection, Appends::Once);
+        let result = work(&mut tx);
+        let appends = tx.appends();
+        let failure = tx.into_failure();
+        let value = match (result, failure) {
+            (Ok(value), None) => value,
+            // What was sent and not answered may have been done.
+            (_, Some(failure))
+                if appends == Appends::Sent
+                    && (connection.is_broken() || failure.error == Failure::disk().error) =>
+            {
+                return Ended::unknown("no answer came to a statement, or its disk failed");
+            }
+            (Err(_), _) | (_, Some(_)) if appends == Appends::Done => {
+                return Ended::unknown("something failed after the statement that commits");
+            }
+            (Ok(_), Some(failure)) => return Ended::rolled_back(failure),
+            (Err(error), failure) => {
+                return Ended {
+                    result: Err(error),
+                    outcome: Outcome::RolledBack,
+                    again: failure.is_some_and(|failure| failure.again),
+                };
+            }
+        };
+        if appends == Appends::Done {
+            self.confirmed(connection, value)
+        } else {
+            Ended::committed(value)
+        }
+    }
+
+    /// Where two machines must have it, the other one has it too.
+    fn confirmed<T, E: From<StoreError>>(&self, connection: &mut AnyConnection, value: T) -> Ended<T, E> {
+        if self.0.require_synchronous_standby
             && let Err(error) = standby::confirm(connection)
         {
             return Ended {
@@ -311,11 +368,7 @@ impl Store {
                 again: false,
             };
         }
-        Ended {
-            result: Ok(value),
-            outcome: Outcome::Committed,
-            again: false,
-        }
+        Ended::committed(value)
     }
 }
 
@@ -327,7 +380,7 @@ fn begin(connection: &mut AnyConnection, purpose: Purpose) -> QueryResult<()> {
             AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN")
         }
         // At once: a reader that becomes a writer later can only fail when another one wrote meanwhile.
-        (AnyConnection::Sqlite(connection), Purpose::Change) => {
+        (AnyConnection::Sqlite(connection), Purpose::Change | Purpose::Append) => {
             AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
         }
         (AnyConnection::Postgres(connection), Purpose::Read) => {
@@ -336,7 +389,7 @@ fn begin(connection: &mut AnyConnection, purpose: Purpose) -> QueryResult<()> {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             )
         }
-        (AnyConnection::Postgres(connection), Purpose::Change) => {
+        (AnyConnection::Postgres(connection), Purpose::Change | Purpose::Append) => {
             AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
         }
     }
@@ -354,6 +407,14 @@ impl<T, E: From<StoreError>> Ended<T, E> {
         Self {
             result: Err(error.into()),
             outcome: Outcome::RolledBack,
+            again: false,
+        }
+    }
+
+    const fn committed(value: T) -> Self {
+        Self {
+            result: Ok(value),
+            outcome: Outcome::Committed,
             again: false,
         }
     }
@@ -408,6 +469,22 @@ impl Session {
     ) -> Result<T, E> {
         let store = self.store.clone();
         store.perform(name, Purpose::Change, self, work)
+    }
+
+    /// Reads, and at last adds one batch to one log with [`Tx::append_audit`], which is durable when this returns `Ok`.
+    /// There is no transaction around it, and none is needed: each statement sees all that was committed before it, as it
+    /// would in a transaction that reads committed rows, and what is written is one statement. It spares two round
+    /// trips. The closure may run again.
+    ///
+    /// # Errors
+    /// As for [`Store::change`].
+    pub fn append<T, E: From<StoreError>>(
+        &mut self,
+        name: &'static str,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store = self.store.clone();
+        store.perform(name, Purpose::Append, self, work)
     }
 
     /// Like [`Store::read`], on this session's own connection.

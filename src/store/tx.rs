@@ -15,14 +15,63 @@ type Manager = <AnyConnection as Connection>::TransactionManager;
 pub struct Tx<'c> {
     connection: &'c mut AnyConnection,
     failure: Option<Failure>,
+    appends: Appends,
+}
+
+/// How much a transaction may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appends {
+    /// What it likes.
+    Anything,
+    /// One statement, which is a transaction of its own; it was not sent yet.
+    Once,
+    /// That statement was sent.
+    Sent,
+    /// And done.
+    Done,
 }
 
 impl<'c> Tx<'c> {
     pub(super) const fn new(connection: &'c mut AnyConnection) -> Self {
+        Self::that(connection, Appends::Anything)
+    }
+
+    pub(super) const fn that(connection: &'c mut AnyConnection, appends: Appends) -> Self {
         Self {
             connection,
             failure: None,
+            appends,
         }
+    }
+
+    /// Whether nothing may be written but one batch of one log.
+    pub const fn only_appends(&self) -> bool {
+        !matches!(self.appends, Appends::Anything)
+    }
+
+    /// Before the one statement that such a transaction writes.
+    pub(super) fn append(&mut self) -> Result<(), StoreError> {
+        match self.appends {
+            Appends::Anything => Ok(()),
+            Appends::Once => {
+                self.appends = Appends::Sent;
+                Ok(())
+            }
+            Appends::Sent | Appends::Done => {
+                self.fail(StoreError::Other("a second statement after the one that commits"))
+            }
+        }
+    }
+
+    /// After that statement.
+    pub(super) fn appended(&mut self) {
+        if self.appends == Appends::Sent {
+            self.appends = Appends::Done;
+        }
+    }
+
+    pub(super) const fn appends(&self) -> Appends {
+        self.appends
     }
 
     pub(super) fn into_failure(self) -> Option<Failure> {

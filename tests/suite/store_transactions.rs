@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use akkoord::domain::ids::PersonId;
-use akkoord::store::{NewPerson, Observer, Outcome, Statistic, Store, StoreError, StoreOptions};
+use akkoord::store::{AuditBatch, NewPerson, Observer, Outcome, Statistic, Store, StoreError, StoreOptions};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -52,7 +52,56 @@ fn total(store: &Store) -> u64 {
         .sum()
 }
 
+fn batch(node_seq: u64) -> AuditBatch {
+    AuditBatch {
+        log: "decision".to_owned(),
+        node: "n".to_owned(),
+        node_seq,
+        n: 1,
+        leaf_hashes: vec![7; 32],
+        entries: vec![8; 90],
+        created_at: NOW,
+    }
+}
+
+fn batches(store: &Store) -> usize {
+    let stored = store.read("read", |tx| tx.batches_of_node("decision", "n", 0, 10));
+    stored.unwrap().len()
+}
+
 both_engines! {
+    fn an_append_is_one_batch_and_whether_more_was_written_is_never_guessed(engine) {
+        let storage = TestStorage::new(engine);
+        let (store, seen) = observed(&storage);
+        let mut session = store.session();
+        session
+            .append("check", |tx| {
+                tx.statistics(None, 0..=9)?;
+                tx.append_audit(&batch(1), &[])
+            })
+            .unwrap();
+        assert_eq!(batches(&store), 1);
+        let again = session.append("check", |tx| tx.append_audit(&batch(1), &[]));
+        assert_eq!(again, Err(StoreError::Conflict { constraint: Some("audit_batch_pkey") }));
+
+        // What fails after the statement that commits may have been done, and on PostgreSQL was.
+        let late = session.append("check", |tx| {
+            tx.append_audit(&batch(2), &[])?;
+            Err::<(), _>(StoreError::Corrupt)
+        });
+        let (expected, outcome, kept) = match engine {
+            Engine::Sqlite => (StoreError::Corrupt, Outcome::RolledBack, 1),
+            Engine::Postgres => {
+                let unknown = "something failed after the statement that commits";
+                (StoreError::NotYetDurable(unknown), Outcome::Unknown, 2)
+            }
+        };
+        assert_eq!(late, Err(expected));
+        assert_eq!(batches(&store), kept);
+        let ended: Vec<Outcome> = seen.0.lock().unwrap().iter().filter(|(name, ..)| *name == "check").map(|(_, outcome, _)| *outcome).collect();
+        assert_eq!(ended, [Outcome::Committed, Outcome::RolledBack, outcome]);
+    }
+
     fn an_error_of_the_caller_undoes_everything(engine) {
         #[derive(Debug, PartialEq)]
         enum Mine {

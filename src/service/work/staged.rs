@@ -195,6 +195,32 @@ impl Staged {
         !self.outbox.is_empty()
     }
 
+    /// Whether nothing is staged but lines of one log.
+    pub(super) fn only_appends(&self) -> bool {
+        let Self {
+            new_people,
+            new_identifiers,
+            removed_identifiers,
+            ended,
+            touched,
+            events,
+            idempotency,
+            leaves,
+            outbox,
+            counted,
+        } = self;
+        new_people.is_empty()
+            && new_identifiers.is_empty()
+            && removed_identifiers.is_empty()
+            && ended.is_empty()
+            && touched.is_empty()
+            && events.is_empty()
+            && idempotency.is_empty()
+            && outbox.is_empty()
+            && counted.is_empty()
+            && leaves.values().filter(|lines| !lines.is_empty()).count() <= 1
+    }
+
     /// Writes everything but new people, identifiers and records, which come first.
     pub(super) fn write(
         mut self,
