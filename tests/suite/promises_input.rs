@@ -401,7 +401,7 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let house = house(&storage).await;
         let mut rows = Rows::open(storage.url());
-        let before = rows.written();
+        let mut before = rows.written();
         let mut complaints = Vec::new();
         let mut tried = 0;
         for (number, good) in good(&house.person, &house.child, house.notice).iter().enumerate() {
@@ -422,6 +422,9 @@ both_engines! {
             let (_, count) = after.iter_mut().find(|(name, _)| name.ends_with(table)).unwrap();
             *count -= clients;
         }
+        // What is done now and then notes there how far it came, also while this runs.
+        before.retain(|name, _| !name.ends_with("meta"));
+        after.retain(|name, _| !name.ends_with("meta"));
         assert_eq!(after, before, "something was stored");
         house.node.stop().await;
     }
@@ -441,7 +444,7 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let mut house = house(&storage).await;
         let mut rows = Rows::open(storage.url());
-        let before = rows.written();
+        let mut before = rows.written();
         let given = word("2000123456", "given", house.notice).to_string();
         let large = format!("{given}{}", " ".repeat(1 << 20));
         let refused = house.client.send("POST", "/v1/consents", &[], Some(large.as_bytes())).await.unwrap();
