@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use super::connection::AnyConnection;
 use super::engine::Store;
 use super::error::StoreError;
+use super::statement::Statement;
 
 /// Tables whose rows an erasure deletes or rewrites.
 const TOUCHED: &str = "person, person_record, consent_event, audit_private, person_identifier, idempotency, \
@@ -17,6 +18,7 @@ const TOUCHED: &str = "person, person_record, consent_event, audit_private, pers
 const EPOCHS: &str = "keystore.epoch_key";
 
 const SCRUB_TRIES: u32 = 20;
+const UNSEEN_TRIES: u32 = 50;
 const SCRUB_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(QueryableByName)]
@@ -41,6 +43,7 @@ impl Store {
             }
             AnyConnection::Postgres(connection) => {
                 connection.batch_execute("SET statement_timeout = 0")?;
+                unseen(connection)?;
                 connection.batch_execute(&format!("VACUUM {TOUCHED}"))?;
                 connection.batch_execute(&format!("VACUUM FULL {EPOCHS}"))?;
                 Ok(())
@@ -66,6 +69,7 @@ impl Store {
             }
             AnyConnection::Postgres(connection) => {
                 connection.batch_execute("SET statement_timeout = 0")?;
+                unseen(connection)?;
                 connection.batch_execute(&format!("VACUUM FULL {TOUCHED}, {EPOCHS}"))?;
                 Ok(())
             }
@@ -88,6 +92,30 @@ impl Store {
             AnyConnection::Postgres(_) => Ok(()),
         }
     }
+}
+
+/// Waits until no transaction is left that could still see what was deleted: such rows stay, also where a table is
+/// rewritten. Five seconds at most; one that takes longer keeps what it sees until the next sweep.
+fn unseen(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let begun: String =
+        diesel::select(diesel::dsl::sql::<Text>("txid_current()::text")).get_result(connection)?;
+    for _ in 0..UNSEEN_TRIES {
+        let seen: bool = Statement::<_, Bool>::new(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
+             AND pid <> pg_backend_pid() AND age(backend_xmin) > age(CAST(CAST(? AS xid8) AS xid)))",
+            (begun.as_str().into_sql::<Text>(),),
+        )
+        .get_result(connection)?;
+        if !seen {
+            return Ok(());
+        }
+        std::thread::sleep(SCRUB_PAUSE);
+    }
+    tracing::warn!(
+        alarm = "scrub-late",
+        "a transaction kept old rows in view for five seconds; the next sweep takes them"
+    );
+    Ok(())
 }
 
 fn truncate_log(connection: &mut SqliteConnection, file: &str) -> Result<(), StoreError> {

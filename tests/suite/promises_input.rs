@@ -444,7 +444,7 @@ both_engines! {
         let storage = TestStorage::new(engine);
         let mut house = house(&storage).await;
         let mut rows = Rows::open(storage.url());
-        let mut before = rows.written();
+        let before = rows.written();
         let given = word("2000123456", "given", house.notice).to_string();
         let large = format!("{given}{}", " ".repeat(1 << 20));
         let refused = house.client.send("POST", "/v1/consents", &[], Some(large.as_bytes())).await.unwrap();
