@@ -248,7 +248,11 @@ fn shown(seat: &Seat, figures: &Figures, ask: &AskFigures, shape: Shape) -> Vec<
     };
     let mut blocks = vec![Block::Heading(title)];
     if shape.rows.is_empty() {
-        blocks.push(Block::Quiet(seat.page.say("fg-nothing-to-plot")));
+        let empty = match shape.id {
+            "rates" => "fg-no-rates-to-plot",
+            _ => "fg-nothing-to-plot",
+        };
+        blocks.push(Block::Quiet(seat.page.say(empty)));
         return blocks;
     }
     // Bars of nothing are no picture; the table says so better.

@@ -206,6 +206,7 @@ fg-figures = Figures
 fg-figures-lead = From { $from } until { $to }.
 fg-figures-small = A figure under ten is shown as <10, also when it is nought. Weeks are rounded to tens. So nobody can see what one person did.
 fg-nothing-to-plot = There is nothing to show in this time.
+fg-no-rates-to-plot = Nothing can be shown in this time. At no library did ten people say yes and ten say no in one month. Small figures stay hidden.
 fg-week = Week
 fg-given = Said yes
 fg-refused = Said no

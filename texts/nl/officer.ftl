@@ -206,6 +206,7 @@ fg-figures = Cijfers
 fg-figures-lead = Van { $from } tot en met { $to }.
 fg-figures-small = Een cijfer onder de tien staat er als <10, ook als het nul is. Weken zijn afgerond op tientallen. Zo kan niemand zien wat één persoon deed.
 fg-nothing-to-plot = Er is niets te tonen in deze tijd.
+fg-no-rates-to-plot = In deze tijd kunnen we niets laten zien. Bij geen bibliotheek zeiden in één maand tien mensen ja en tien mensen nee. Kleine getallen blijven verborgen.
 fg-week = Week
 fg-given = Ja gezegd
 fg-refused = Nee gezegd
