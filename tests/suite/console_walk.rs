@@ -214,10 +214,10 @@ async fn console_walk() {
             .cloned()
             .unwrap()
     };
-    let base = between(&printed("/fg (privacy officers)"), "and ", "/fg").to_owned();
+    let base = between(&printed("Privacy officers at "), "at ", "/fg").to_owned();
     let officer = |id: &str| {
         let line = printed(&format!("  {id} "));
-        between(&line, id, ":").trim().to_owned()
+        line.split(id).next().unwrap().trim().to_owned()
     };
     let folder = tempfile::tempdir().unwrap();
     let mut fatima = Visitor::log_in(&base, &officer("fg-1")).await;

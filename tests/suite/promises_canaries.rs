@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use akkoord::world::{RealWorld, World as _};
 use serde_json::{Value, json};
 
 use crate::support::app::{LIBRARY, member, notice};
@@ -235,6 +236,15 @@ async fn live(driver: &mut Driver, second: &mut Client) {
         .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     driver.driven.insert("decideInBulk");
+    let contact = json!({
+        "organisation": LIBRARY, "purpose": "newsletter", "reference": canaries.reference,
+        "contacts": [{
+            "contactId": canaries.idempotency_key, "person": about, "channel": "email", "occurredAt": RealWorld.now().rfc3339(),
+        }],
+    });
+    driver
+        .drive("reportContacts", "POST", "/v1/contact-reports", Some(contact))
+        .await;
     let unsubscribe = permit["obligations"][0]["url"].as_str().unwrap();
     let unsubscribe = unsubscribe.split_once("/u/").unwrap().1.to_owned();
     let mut unknown = ask.clone();
