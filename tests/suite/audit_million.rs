@@ -94,6 +94,14 @@ pub fn most_memory() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
+/// What the process holds of its own now, in KiB: without the pages of the database that are mapped into it, which the
+/// system takes back when it wants them.
+pub fn own_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 both_engines! {
     async fn many_decisions_are_exported_and_verified(engine) {
         exported_and_verified(engine).await;

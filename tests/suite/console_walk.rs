@@ -216,7 +216,7 @@ async fn console_walk() {
     };
     let base = between(&printed("Privacy officers at "), "at ", "/fg").to_owned();
     let officer = |id: &str| {
-        let line = printed(&format!("  {id} "));
+        let line = printed(&format!(" {id} "));
         line.split(id).next().unwrap().trim().to_owned()
     };
     let folder = tempfile::tempdir().unwrap();
