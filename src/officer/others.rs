@@ -72,36 +72,25 @@ pub async fn retention_page(
         ]),
     ];
     if acts(seat.role, Part::Retention) {
+        let mut fields = Vec::from(seat.who(&service));
+        fields.extend([
+            Field::choice(
+                "wat",
+                seat.page.say("fg-what"),
+                ["place", "end"]
+                    .map(|what| (what.to_owned(), seat.word("hold", what)))
+                    .to_vec(),
+                "place",
+            ),
+            Field::line("reason", seat.page.say("fg-why-hold"), ""),
+        ]);
         blocks.push(Block::Form(Form {
             id: "hold",
             title: seat.page.say("fg-hold"),
             intro: seat.page.say("fg-hold-text"),
             action: seat.page.to("/fg/bewaren"),
             post: true,
-            fields: vec![
-                Field::choice(
-                    "bibliotheek",
-                    seat.page.say("fg-library"),
-                    seat.library_options(&service, false),
-                    "",
-                ),
-                Field::choice(
-                    "scheme",
-                    seat.page.say("fg-identifier"),
-                    seat.schemes(),
-                    "member-number",
-                ),
-                Field::line("value", seat.page.say("fg-identifier-value"), ""),
-                Field::choice(
-                    "wat",
-                    seat.page.say("fg-what"),
-                    ["place", "end"]
-                        .map(|what| (what.to_owned(), seat.word("hold", what)))
-                        .to_vec(),
-                    "place",
-                ),
-                Field::line("reason", seat.page.say("fg-why-hold"), ""),
-            ],
+            fields,
             button: seat.page.say("fg-hold-button"),
             ..Form::default()
         }));

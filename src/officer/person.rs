@@ -27,26 +27,15 @@ pub async fn look_page(
 ) -> Result<HttpResponse, Turned> {
     let mut seat = Seat::act(&request, &staff, Part::Audit)?;
     seat.page = seat.page.clone().titled("fg-look-up").back_to(PATH, "fg-audit");
+    let mut fields = Vec::from(seat.who(&service));
+    fields.push(
+        Field::line("reason", seat.page.say("fg-why-look"), "").hinted(seat.page.say("fg-why-look-hint")),
+    );
     let form = Form {
         id: "persoon",
         action: seat.page.to(&format!("{PATH}/persoon")),
         post: true,
-        fields: vec![
-            Field::choice(
-                "bibliotheek",
-                seat.page.say("fg-library"),
-                seat.library_options(&service, false),
-                "",
-            ),
-            Field::choice(
-                "scheme",
-                seat.page.say("fg-identifier"),
-                seat.schemes(),
-                "member-number",
-            ),
-            Field::line("value", seat.page.say("fg-identifier-value"), ""),
-            Field::line("reason", seat.page.say("fg-why-look"), "").hinted(seat.page.say("fg-why-look-hint")),
-        ],
+        fields,
         button: seat.page.say("fg-look-up-button"),
         ..Form::default()
     };

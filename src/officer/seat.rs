@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web::Data};
 
-use super::blocks::{Block, Tone, answer};
+use super::blocks::{Block, Field, Tone, answer};
 use crate::domain::ids::{OrganisationId, SchemeId};
 use crate::domain::personal::Personal;
 use crate::service::Service;
@@ -375,6 +375,22 @@ impl Seat {
             .into_iter()
             .map(|scheme| (scheme.to_owned(), self.word("scheme", scheme)))
             .collect()
+    }
+
+    /// The fields that ask who is meant, and at which library.
+    pub fn who(&self, service: &Service) -> [Field; 3] {
+        let page = &self.page;
+        let libraries = self.library_options(service, false);
+        [
+            Field::choice("bibliotheek", page.say("fg-library"), libraries, ""),
+            Field::choice(
+                "scheme",
+                page.say("fg-identifier"),
+                self.schemes(),
+                "member-number",
+            ),
+            Field::line("value", page.say("fg-identifier-value"), ""),
+        ]
     }
 
     /// Who is meant by a kind of identifier and its value.

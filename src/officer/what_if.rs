@@ -192,22 +192,10 @@ pub async fn ask_page(
     }));
     if acts(seat.role, Part::Audit) {
         let mut fields = question_fields(&seat, &service, &of);
-        fields.extend([
-            Field::choice(
-                "bibliotheek",
-                seat.page.say("fg-library"),
-                seat.library_options(&service, false),
-                "",
-            ),
-            Field::choice(
-                "scheme",
-                seat.page.say("fg-identifier"),
-                seat.schemes(),
-                "member-number",
-            ),
-            Field::line("value", seat.page.say("fg-identifier-value"), ""),
+        fields.extend(seat.who(&service));
+        fields.push(
             Field::line("reason", seat.page.say("fg-why-look"), "").hinted(seat.page.say("fg-why-look-hint")),
-        ]);
+        );
         blocks.push(Block::Form(Form {
             id: "lid",
             title: seat.page.say("fg-ask-member"),

@@ -33,6 +33,15 @@ pub struct Catalogue {
     pub themes: BTreeMap<OrganisationId, Theme>,
 }
 
+impl Catalogue {
+    /// What a library is called; nothing where there is none.
+    pub fn library(&self, id: &OrganisationId) -> &str {
+        self.organisations
+            .get(id)
+            .map_or("", |library| library.name.as_str())
+    }
+}
+
 /// The network of libraries: the tenant.
 #[derive(Debug, Clone)]
 pub struct Network {

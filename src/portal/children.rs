@@ -100,9 +100,7 @@ fn last(number: Option<&str>) -> String {
 }
 
 fn library(service: &Service, near: &Near) -> String {
-    let catalogue = service.catalogue();
-    let found = catalogue.organisations.get(&near.organisation);
-    found.map(|library| library.name.clone()).unwrap_or_default()
+    service.catalogue().library(&near.organisation).to_owned()
 }
 
 /// All children.

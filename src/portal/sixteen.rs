@@ -112,8 +112,7 @@ pub async fn handover(
 }
 
 fn inherited(catalogue: &Catalogue, near: &Near, page: &Page) -> Vec<Inherited> {
-    let library = catalogue.organisations.get(&near.organisation);
-    let library = library.map_or_else(String::new, |library| library.name.clone());
+    let library = catalogue.library(&near.organisation).to_owned();
     let guardians = near
         .consents
         .iter()

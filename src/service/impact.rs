@@ -4,16 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Service;
-use super::work::{PersonState, Subjects, Work};
 use crate::domain::ids::{OrganisationId, PurposeId};
 use crate::domain::person::PersonRecord;
 use crate::policy::catalogue::Catalogue;
 use crate::policy::evaluate::consent_reason;
 use crate::policy::plan::{Ended, Impact};
 use crate::store::StoreError;
-
-/// How many people are read at a time.
-const PAGE: u32 = 1_000;
 
 impl Service {
     /// Counts the yeses that permit now and no longer would under `after`. Reads the record of everybody, a thousand at a
@@ -22,36 +18,12 @@ impl Service {
     /// # Errors
     /// Those of the database.
     pub fn impact(&self, after: &Catalogue) -> Result<Impact, StoreError> {
-        let shared = self.shared();
-        let (mut people, mut last) = (0, None);
+        let mut people = 0;
         let mut ended: BTreeMap<PurposeId, (u64, BTreeSet<OrganisationId>)> = BTreeMap::new();
-        loop {
-            let page = self.store().read("impact", |tx| -> Result<_, StoreError> {
-                let ids = tx.people_after(last, PAGE)?;
-                let policies = shared.policies.load_full();
-                let subjects = Subjects {
-                    people: ids.clone(),
-                    ..Subjects::default()
-                };
-                let mut work = Work::begin(shared, policies, tx, &[], &subjects)?;
-                let mut records = Vec::with_capacity(ids.len());
-                for id in &ids {
-                    let person = work.person_as_stored(*id)?;
-                    let present = person.filter(|person| person.state == PersonState::Active);
-                    records.extend(present.map(|person| std::sync::Arc::clone(&person.record)));
-                }
-                Ok((ids, records))
-            })?;
-            let (ids, records) = page;
-            for record in &records {
-                self.count(after, record, &mut ended);
-            }
-            people += u64::try_from(records.len()).unwrap_or(0);
-            match ids.last() {
-                Some(id) => last = Some(*id),
-                None => break,
-            }
-        }
+        self.each_record("impact", |record| {
+            people += 1;
+            self.count(after, record, &mut ended);
+        })?;
         let ended = ended.into_iter().map(|(purpose, (yeses, libraries))| {
             let libraries = u64::try_from(libraries.len()).unwrap_or(0);
             (purpose.to_string(), Ended { yeses, libraries })

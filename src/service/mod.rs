@@ -18,6 +18,7 @@ pub mod desk;
 pub mod epochs;
 mod erase;
 pub mod erasures;
+mod everybody;
 pub mod exports;
 pub mod family;
 mod guardians;

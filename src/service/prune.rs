@@ -8,14 +8,13 @@ use std::sync::Arc;
 use super::Service;
 use super::refusal::Refusal;
 use super::shared::{OWN_CLIENT, Shared};
-use super::work::dated_id;
-use crate::audit::bundle;
-use crate::audit::leaf::{EntryId, Leaf, leaf_hash};
+use super::work::{batch_of_one, dated_id};
+use crate::audit::leaf::{EntryId, Leaf};
 use crate::audit::tile::WIDTH;
 use crate::domain::hex::hex;
 use crate::domain::moment::{Moment, Period};
 use crate::policy::catalogue::Catalogue;
-use crate::store::{AuditBatch, LogRow, LogState, Store, StoreError, Tx};
+use crate::store::{LogRow, LogState, Store, StoreError, Tx};
 use crate::world::random;
 
 /// Batches that are looked at, or removed, in one transaction.
@@ -234,15 +233,7 @@ fn record(
     let line = leaf.encode();
     let boot: [u8; 6] = random(&*shared.world);
     let boot = hex(&boot);
-    let batch = AuditBatch {
-        log: "admin".to_owned(),
-        node: format!("{node}.{boot}.prune"),
-        node_seq: 0,
-        n: 1,
-        leaf_hashes: leaf_hash(&line).to_vec(),
-        entries: bundle::encode([line.as_slice()]).map_err(|_| StoreError::Corrupt)?,
-        created_at: now,
-    };
+    let batch = batch_of_one("admin", (format!("{node}.{boot}.prune"), 0), &line, now)?;
     tx.append_audit(&batch, &[])
 }
 

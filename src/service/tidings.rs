@@ -186,6 +186,7 @@ fn page(work: &mut Work<'_, '_>, told: &Progress, round: Round) -> Result<Page, 
     let place = u128::from_str_radix(&round.place, 16).ok();
     let place = place.map(|id| PersonId::from_bytes(id.to_be_bytes()));
     let people = work.tx().people_after(place, PAGE)?;
+    work.read_by_id(&people)?;
     let mut tidings = Vec::new();
     for person in &people {
         tidings.extend(of_person(work, told, &round, *person)?);

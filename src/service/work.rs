@@ -13,7 +13,7 @@ pub(crate) use changes::{Circumstances, PERSON_ERASED, PERSON_MERGED};
 pub(crate) use people::{Found, Person, PersonState, may_use_scheme};
 pub(crate) use sealed::{open_event, open_standing};
 use staged::Staged;
-pub(crate) use staged::{Log, NodeSequence};
+pub(crate) use staged::{Log, NodeSequence, batch_of_one};
 
 use super::call::Call;
 use super::refusal::{Forbidden, Refusal};

@@ -4,6 +4,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::audit_rows::private_with_batch;
 use super::columns::{Number, int};
 use super::error::StoreError;
 use super::schema::{audit_batch, audit_place};
@@ -146,15 +147,9 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the database.
     pub fn count_private(&mut self, log: &str, from: Moment, to: Moment) -> Result<u64, StoreError> {
-        use super::schema::{audit_bulk, audit_private};
+        use super::schema::audit_bulk;
         let parts: i64 = self.run(|connection| {
-            audit_private::table
-                .inner_join(
-                    audit_batch::table.on(audit_batch::log
-                        .eq(audit_private::log)
-                        .and(audit_batch::node.eq(audit_private::node))
-                        .and(audit_batch::node_seq.eq(audit_private::node_seq))),
-                )
+            private_with_batch!()
                 .filter(audit_batch::log.eq(log))
                 .filter(audit_batch::created_at.ge(from.micros()))
                 .filter(audit_batch::created_at.lt(to.micros()))

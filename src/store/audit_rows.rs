@@ -223,15 +223,7 @@ impl Tx<'_> {
                     audit_private::node_seq,
                     audit_private::off,
                 ))
-                .select((
-                    audit_private::log,
-                    audit_private::node,
-                    audit_private::node_seq,
-                    audit_private::off,
-                    audit_private::person_id,
-                    audit_private::key_version,
-                    audit_private::sealed,
-                ))
+                .select(audit_private::all_columns)
                 .load(connection)
         })
     }
@@ -275,3 +267,19 @@ macro_rules! with_place {
     };
 }
 pub(super) use with_place;
+
+/// Joins private parts with the batches of their leaves.
+macro_rules! private_with_batch {
+    () => {
+        $crate::store::schema::audit_private::table.inner_join(
+            $crate::store::schema::audit_batch::table.on($crate::store::schema::audit_batch::log
+                .eq($crate::store::schema::audit_private::log)
+                .and($crate::store::schema::audit_batch::node.eq($crate::store::schema::audit_private::node))
+                .and(
+                    $crate::store::schema::audit_batch::node_seq
+                        .eq($crate::store::schema::audit_private::node_seq),
+                )),
+        )
+    };
+}
+pub(super) use private_with_batch;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::audit_rows::{PrivateEntry, StoredBatch, batch_columns, with_place};
+use super::audit_rows::{PrivateEntry, StoredBatch, batch_columns, private_with_batch, with_place};
 use super::bulk::BulkRow;
 use super::columns::{Number, int};
 use super::error::StoreError;
@@ -106,15 +106,7 @@ impl Tx<'_> {
                 .filter(audit_private::log.eq(log))
                 .filter(audit_private::node.eq(node))
                 .filter(audit_private::node_seq.eq(int(node_seq)))
-                .select((
-                    audit_private::log,
-                    audit_private::node,
-                    audit_private::node_seq,
-                    audit_private::off,
-                    audit_private::person_id,
-                    audit_private::key_version,
-                    audit_private::sealed,
-                ))
+                .select(audit_private::all_columns)
                 .load(connection)
         })
     }
@@ -153,26 +145,12 @@ impl Tx<'_> {
         before: Moment,
     ) -> Result<Vec<PrivateEntry>, StoreError> {
         self.run(|connection| {
-            audit_private::table
-                .inner_join(
-                    audit_batch::table.on(audit_batch::log
-                        .eq(audit_private::log)
-                        .and(audit_batch::node.eq(audit_private::node))
-                        .and(audit_batch::node_seq.eq(audit_private::node_seq))),
-                )
+            private_with_batch!()
                 .filter(audit_private::person_id.eq(person.as_bytes().as_slice()))
                 .filter(audit_private::log.eq(log))
                 .filter(audit_batch::created_at.ge(from.micros()))
                 .filter(audit_batch::created_at.lt(before.micros()))
-                .select((
-                    audit_private::log,
-                    audit_private::node,
-                    audit_private::node_seq,
-                    audit_private::off,
-                    audit_private::person_id,
-                    audit_private::key_version,
-                    audit_private::sealed,
-                ))
+                .select(audit_private::all_columns)
                 .load(connection)
         })
     }

@@ -4,6 +4,7 @@ use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Text};
 
+use super::audit_rows::private_with_batch;
 use super::columns::{Bytes, Number};
 use super::error::StoreError;
 use super::schema::{audit_batch, audit_bulk, audit_private, contact_report};
@@ -194,13 +195,7 @@ impl Tx<'_> {
     ) -> Result<Vec<LeafPlace>, StoreError> {
         let people: Vec<&[u8]> = people.iter().map(|person| person.as_bytes().as_slice()).collect();
         let rows: Vec<(String, Number<u64>, Number<u32>)> = self.run(|connection| {
-            audit_private::table
-                .inner_join(
-                    audit_batch::table.on(audit_batch::log
-                        .eq(audit_private::log)
-                        .and(audit_batch::node.eq(audit_private::node))
-                        .and(audit_batch::node_seq.eq(audit_private::node_seq))),
-                )
+            private_with_batch!()
                 .filter(audit_private::person_id.eq_any(people))
                 .filter(audit_private::log.eq(log))
                 .filter(audit_batch::created_at.between(from.micros(), to.micros()))

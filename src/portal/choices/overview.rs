@@ -112,11 +112,7 @@ pub async fn overview(
             }
         });
         libraries.push(Library {
-            name: catalogue
-                .organisations
-                .get(&library)
-                .map(|own| own.name.clone())
-                .unwrap_or_default(),
+            name: catalogue.library(&library).to_owned(),
             id: library.to_string(),
             restricted: own.standing.restricted.is_some(),
             open,

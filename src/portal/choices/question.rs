@@ -228,11 +228,7 @@ pub async fn question(
     let objection = page.to(&format!("{}/bezwaar", subject.base));
     Ok(show(&Question {
         heading,
-        library: catalogue
-            .organisations
-            .get(&library)
-            .map(|own| own.name.clone())
-            .unwrap_or_default(),
+        library: catalogue.library(&library).to_owned(),
         pictogram: pictogram(entry),
         summary: notice.summary.clone(),
         data: line(&data(&catalogue, entry, page.language)),

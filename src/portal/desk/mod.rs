@@ -130,9 +130,7 @@ fn number(near: &Near) -> String {
 }
 
 fn library(service: &Service, near: &Near) -> String {
-    let catalogue = service.catalogue();
-    let found = catalogue.organisations.get(&near.organisation);
-    found.map(|library| library.name.clone()).unwrap_or_default()
+    service.catalogue().library(&near.organisation).to_owned()
 }
 
 /// What is not there, or not theirs.

@@ -60,11 +60,7 @@ pub async fn look(
     let question = notice.question.clone().unwrap_or_else(|| notice.title.clone());
     page.title.clone_from(&question);
     Ok(show(&Capture {
-        library: catalogue
-            .organisations
-            .get(&library)
-            .map(|own| own.name.clone())
-            .unwrap_or_default(),
+        library: catalogue.library(&library).to_owned(),
         pictogram: pictogram(entry),
         question,
         summary: notice.summary.clone(),

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use askama::Template;
 use serde::Deserialize;
 
-use super::{handling, request as asked_of, step};
+use super::{enter, handling, step};
 use crate::domain::ids::RightsRequestId;
 use crate::domain::personal::Personal;
 use crate::domain::rights::{RequestState, RequestType};
@@ -71,11 +71,7 @@ pub async fn held(
     let mut libraries = Vec::new();
     for (library, own) in subject.standings(&service, &call(&page)?).await? {
         libraries.push(Library {
-            name: catalogue
-                .organisations
-                .get(&library)
-                .map(|own| own.name.clone())
-                .unwrap_or_default(),
+            name: catalogue.library(&library).to_owned(),
             id: library.to_string(),
             facts: facts(&own, &catalogue, &page),
             used: used(&own, &catalogue, &page),
@@ -165,21 +161,12 @@ pub async fn fetch(
     let library = subject
         .library(&form.value.bibliotheek)
         .ok_or_else(|| Problem::new(Kind::NotFound))?;
-    let mut call = call(&page)?;
-    call.idempotency = form.idempotency;
-    let verb = asked_of(
-        &service,
-        &subject,
-        &call,
-        (library, RequestType::Access),
-        None,
-        &page,
-    );
-    let entered = service.enter_rights_request(&call, verb).await?.answer;
+    let wanted = (library, RequestType::Access);
+    let entered = enter(&service, &subject, &page, wanted, None, form.idempotency).await?;
     if entered.state == RequestState::RequiresAction {
         return Ok(onward(&page.to("/mijn/gegevens?wacht=1")));
     }
-    call.idempotency = None;
+    let call = call(&page)?;
     let current = service.own_request(&call, subject.person, entered.id).await?;
     if !current.state.is_ended() {
         let explanation = Some(Personal::new(page.say("data-fetched")));

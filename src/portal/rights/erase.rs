@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use askama::Template;
 use serde::Deserialize;
 
-use super::request as asked_of;
+use super::enter;
 use crate::domain::purpose::LegalBasis;
 use crate::domain::rights::RequestType;
 use crate::portal::catalogue::{Group, of_group};
-use crate::portal::member::{Subject, call, dress};
+use crate::portal::member::{Subject, dress};
 use crate::service::Service;
 use crate::web::page::{Page, onward, show};
 use crate::web::problem::{Kind, Problem};
@@ -138,17 +138,8 @@ pub async fn confirm(
         .iter()
         .find(|(value, _)| *value == form.value.wat)
         .ok_or_else(missing)?;
-    let mut call = call(&page)?;
-    call.idempotency = form.idempotency;
     let text = Some(page.say(words));
-    let verb = asked_of(
-        &service,
-        &subject,
-        &call,
-        (library, RequestType::Erasure),
-        text,
-        &page,
-    );
-    service.enter_rights_request(&call, verb).await?;
+    let wanted = (library, RequestType::Erasure);
+    enter(&service, &subject, &page, wanted, text, form.idempotency).await?;
     Ok(onward(&page.to("/mijn/verzoeken?klaar=wissen")))
 }

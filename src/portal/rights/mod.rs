@@ -9,12 +9,13 @@ use crate::domain::consent::IndicationMethod;
 use crate::domain::ids::OrganisationId;
 use crate::domain::personal::Personal;
 use crate::domain::rights::RequestType;
-use crate::portal::member::Subject;
+use crate::portal::member::{Subject, call};
 use crate::service::Service;
-use crate::service::call::{Call, Scope};
+use crate::service::call::{Call, Idempotency, Scope};
 use crate::service::refusal::Refusal;
 use crate::service::rights::{EnterRequest, RightsRequest, Step, TakeStep, Wish};
 use crate::web::page::Page;
+use crate::web::problem::Problem;
 
 /// Who takes the steps that the pages take by themselves.
 const PAGES: &str = "Mijn privacy";
@@ -26,27 +27,30 @@ fn handling(call: &Call) -> Call {
     call
 }
 
-/// A request of somebody to a library.
-fn request(
+/// Enters a request of somebody to a library.
+async fn enter(
     service: &Service,
     subject: &Subject,
-    call: &Call,
+    page: &Page,
     (library, kind): (&OrganisationId, RequestType),
     text: Option<String>,
-    page: &Page,
-) -> EnterRequest {
-    EnterRequest {
-        person: subject.person_at(service, call, library),
+    idempotency: Option<Idempotency>,
+) -> Result<RightsRequest, Problem> {
+    let mut call = call(page)?;
+    call.idempotency = idempotency;
+    let verb = EnterRequest {
+        person: subject.person_at(service, &call, library),
         organisation: library.clone(),
         kind,
-        actor: subject.actor(service, call, library),
+        actor: subject.actor(service, &call, library),
         method: IndicationMethod::WebForm,
         received_at: None,
         language: Some(page.language),
         text: text.map(Personal::new),
         wish: Wish::Plain,
         evidence: None,
-    }
+    };
+    Ok(service.enter_rights_request(&call, verb).await?.answer)
 }
 
 /// Takes a step with a request as it stands.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use askama::Template;
 use serde::Deserialize;
 
-use super::request as asked_of;
+use super::enter;
 use crate::domain::consent::IndicationMethod;
 use crate::domain::rights::RequestType;
 use crate::portal::catalogue::{Group, of_group, pictogram};
@@ -96,11 +96,7 @@ pub async fn look(
                 })
             });
         libraries.push(Library {
-            name: catalogue
-                .organisations
-                .get(&library)
-                .map(|own| own.name.clone())
-                .unwrap_or_default(),
+            name: catalogue.library(&library).to_owned(),
             id: library.to_string(),
             since: own.standing.marketing_objection.as_ref().map(|at| page.day(at)),
             cards: cards.collect(),
@@ -184,16 +180,15 @@ pub async fn say_why(
     if text.chars().count() > LONGEST {
         return Ok(onward(&page.to("/mijn/bezwaar?fout=lang#waarom")));
     }
-    let mut call = call(&page)?;
-    call.idempotency = form.idempotency;
-    let verb = asked_of(
+    let wanted = (library, RequestType::Objection);
+    enter(
         &service,
         &subject,
-        &call,
-        (library, RequestType::Objection),
-        Some(text.to_owned()),
         &page,
-    );
-    service.enter_rights_request(&call, verb).await?;
+        wanted,
+        Some(text.to_owned()),
+        form.idempotency,
+    )
+    .await?;
     Ok(onward(&page.to("/mijn/verzoeken?klaar=bezwaar")))
 }

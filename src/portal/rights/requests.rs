@@ -74,11 +74,7 @@ pub async fn list(
     let items = found.iter().map(|request| Item {
         number: number(&request.id),
         title: title(request.kind, &page),
-        library: catalogue
-            .organisations
-            .get(&request.organisation)
-            .map(|own| own.name.clone())
-            .unwrap_or_default(),
+        library: catalogue.library(&request.organisation).to_owned(),
         received: page.day(&request.received_at),
         state: state(request, &page),
         answer: answer(request),

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::{BulkAnswer, ListOf, Listed, Task};
 use crate::audit::bulk::{BulkOutcome, BulkSecret, MOST_SCOPES, Packing, bulk_commitment, width};
-use crate::audit::bundle;
-use crate::audit::leaf::{Bulk, EntryId, Leaf, leaf_hash};
+use crate::audit::leaf::{Bulk, EntryId, Leaf};
 use crate::crypto::PersonKeys;
 use crate::domain::decision::{Effect, Verdict};
 use crate::domain::ids::SchemeId;
@@ -19,9 +18,9 @@ use crate::service::refusal::{Invalid, Refusal};
 use crate::service::shared::{Policies, Shared};
 use crate::service::verbs::PersonRef;
 use crate::service::work::{
-    Found, Log, NodeSequence, Stop, Subjects, Work, dated_id, may_use_scheme, open_standing,
+    Found, Log, NodeSequence, Stop, Subjects, Work, batch_of_one, dated_id, may_use_scheme, open_standing,
 };
-use crate::store::{AuditBatch, BulkRow, Session, StoreError, Tx};
+use crate::store::{BulkRow, Session, StoreError, Tx};
 use crate::world::random;
 
 /// A chunk to check.
@@ -329,16 +328,8 @@ impl Decided {
     fn write(&self, tx: &mut Tx<'_>, sequence: &mut NodeSequence) -> Result<(), StoreError> {
         let log = Log::Decision.as_str();
         let node_seq = sequence.take();
-        let entries = bundle::encode([self.line.as_slice()]).map_err(|_| StoreError::Corrupt)?;
-        let batch = AuditBatch {
-            log: log.to_owned(),
-            node: sequence.node().to_owned(),
-            node_seq,
-            n: 1,
-            leaf_hashes: leaf_hash(&self.line).to_vec(),
-            entries,
-            created_at: self.at,
-        };
+        let place = (sequence.node().to_owned(), node_seq);
+        let batch = batch_of_one(log, place, &self.line, self.at)?;
         tx.append_audit(&batch, &[])?;
         tx.insert_audit_bulk(&BulkRow {
             log: log.to_owned(),

@@ -8,11 +8,7 @@ use crate::domain::moment::{Moment, Period};
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::refusal::Refusal;
-use crate::service::work::{PersonState, Subjects, Work};
 use crate::store::StoreError;
-
-/// How many people are read at a time.
-const PAGE: u32 = 1_000;
 
 /// Notices of one library about one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,58 +45,38 @@ impl Service {
 }
 
 fn count(service: &Service, call: &Call) -> Result<Vec<NoticesDue>, StoreError> {
-    let (shared, catalogue) = (service.shared(), service.catalogue());
+    let catalogue = service.catalogue();
     let (now, zone) = (service.world().now(), catalogue.network.zone);
     let mut due: BTreeMap<(String, String, String), NoticesDue> = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let ids = service.store().read("notices", |tx| -> Result<_, StoreError> {
-            let ids = tx.people_after(after, PAGE)?;
-            let subjects = Subjects {
-                people: ids.clone(),
-                ..Subjects::default()
-            };
-            let mut work = Work::begin(shared, shared.policies.load_full(), tx, &[], &subjects)?;
-            for id in &ids {
-                let person = work.person_as_stored(*id)?;
-                let Some(person) = person.filter(|person| person.state == PersonState::Active) else {
-                    continue;
-                };
-                let own = person.record.standings.iter();
-                for (library, standing) in own.filter(|(library, _)| call.serves(&catalogue, library)) {
-                    for untold in standing.enrichments.iter().filter(|one| one.told_at.is_none()) {
-                        let until = untold.since.plus(Period::months(1), zone);
-                        let key = (
-                            library.to_string(),
-                            untold.purpose.to_string(),
-                            untold.source.to_string(),
-                        );
-                        let line = due.entry(key.clone()).or_insert_with(|| NoticesDue {
-                            organisation: key.0,
-                            purpose: key.1,
-                            source: key.2,
-                            data_scopes: Vec::new(),
-                            people: 0,
-                            late: 0,
-                            first_due: until,
-                        });
-                        line.people += 1;
-                        line.late += u64::from(until < now);
-                        line.first_due = line.first_due.min(until);
-                        let scopes = untold.data_scopes.iter().map(ToString::to_string);
-                        line.data_scopes.extend(scopes);
-                        line.data_scopes.sort();
-                        line.data_scopes.dedup();
-                    }
-                }
+    service.each_record("notices", |record| {
+        let own = record.standings.iter();
+        for (library, standing) in own.filter(|(library, _)| call.serves(&catalogue, library)) {
+            for untold in standing.enrichments.iter().filter(|one| one.told_at.is_none()) {
+                let until = untold.since.plus(Period::months(1), zone);
+                let key = (
+                    library.to_string(),
+                    untold.purpose.to_string(),
+                    untold.source.to_string(),
+                );
+                let line = due.entry(key.clone()).or_insert_with(|| NoticesDue {
+                    organisation: key.0,
+                    purpose: key.1,
+                    source: key.2,
+                    data_scopes: Vec::new(),
+                    people: 0,
+                    late: 0,
+                    first_due: until,
+                });
+                line.people += 1;
+                line.late += u64::from(until < now);
+                line.first_due = line.first_due.min(until);
+                let scopes = untold.data_scopes.iter().map(ToString::to_string);
+                line.data_scopes.extend(scopes);
+                line.data_scopes.sort();
+                line.data_scopes.dedup();
             }
-            Ok(ids)
-        })?;
-        match ids.last() {
-            Some(id) => after = Some(*id),
-            None => break,
         }
-    }
+    })?;
     let mut lines: Vec<NoticesDue> = due.into_values().collect();
     lines.sort_by_key(|line| line.first_due);
     Ok(lines)

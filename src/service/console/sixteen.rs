@@ -12,11 +12,8 @@ use crate::domain::person::Standing;
 use crate::service::Service;
 use crate::service::call::{Call, Scope};
 use crate::service::refusal::Refusal;
-use crate::service::work::{PersonState, Subjects, Work};
 use crate::store::StoreError;
 
-/// How many people are read at a time.
-const PAGE: u32 = 1_000;
 /// Days that are looked back: the longest term in which a yes is to be confirmed is about this.
 const BACK: u64 = 63;
 /// Days that are looked ahead.
@@ -65,7 +62,7 @@ fn monday(date: NaiveDate) -> NaiveDate {
 }
 
 fn count(service: &Service, call: &Call) -> Result<Sixteen, StoreError> {
-    let (shared, catalogue) = (service.shared(), service.catalogue());
+    let catalogue = service.catalogue();
     let today = service.world().now().date(catalogue.network.zone);
     let mut sixteen = Sixteen {
         this_week: monday(today),
@@ -78,33 +75,14 @@ fn count(service: &Service, call: &Call) -> Result<Sixteen, StoreError> {
         .take_while(|week| *week <= last)
         .map(|week| (week, SixteenWeek::default()))
         .collect();
-    let mut after = None;
-    loop {
-        let ids = service.store().read("sixteen", |tx| -> Result<_, StoreError> {
-            let ids = tx.people_after(after, PAGE)?;
-            let subjects = Subjects {
-                people: ids.clone(),
-                ..Subjects::default()
-            };
-            let mut work = Work::begin(shared, shared.policies.load_full(), tx, &[], &subjects)?;
-            for id in &ids {
-                let person = work.person_as_stored(*id)?;
-                let Some(person) = person.filter(|person| person.state == PersonState::Active) else {
-                    continue;
-                };
-                for (organisation, standing) in &person.record.standings {
-                    if call.serves(&catalogue, organisation) {
-                        sixteen.add(standing, today);
-                    }
-                }
+    service.each_record("sixteen", |record| {
+        for (organisation, standing) in &record.standings {
+            if call.serves(&catalogue, organisation) {
+                sixteen.add(standing, today);
             }
-            Ok(ids)
-        })?;
-        match ids.last() {
-            Some(id) => after = Some(*id),
-            None => return Ok(sixteen),
         }
-    }
+    })?;
+    Ok(sixteen)
 }
 
 impl Sixteen {

@@ -2,11 +2,11 @@
 //! waiting in the queue.
 
 use super::{SequenceError, tree};
-use crate::audit::bundle;
 use crate::audit::edge::Edge;
 use crate::audit::leaf::{Leaf, leaf_hash};
 use crate::domain::hex::hex;
-use crate::store::{AuditBatch, HeadRow, LogRow, PlaceRow, StoreError, Tx};
+use crate::service::work::batch_of_one;
+use crate::store::{HeadRow, LogRow, PlaceRow, Tx};
 use crate::world::{World, random};
 
 /// Writes the entry, and the head that it makes.
@@ -18,20 +18,12 @@ pub(super) fn write(
     leaf: &Leaf<'_>,
 ) -> Result<(), SequenceError> {
     let line = leaf.encode();
-    let hash = leaf_hash(&line);
     let boot: [u8; 6] = random(world);
     let boot = hex(&boot);
-    let batch = AuditBatch {
-        log: new.log.clone(),
-        node: format!("{node}.{boot}.reopen"),
-        node_seq: 0,
-        n: 1,
-        leaf_hashes: hash.to_vec(),
-        entries: bundle::encode([line.as_slice()]).map_err(|_| StoreError::Corrupt)?,
-        created_at: world.now(),
-    };
+    let place = (format!("{node}.{boot}.reopen"), 0);
+    let batch = batch_of_one(&new.log, place, &line, world.now())?;
     let mut edge = Edge::new();
-    edge.append(hash, &mut |_, _| {});
+    edge.append(leaf_hash(&line), &mut |_, _| {});
     tx.insert_placed_batch(
         &batch,
         &PlaceRow {

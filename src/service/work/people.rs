@@ -134,7 +134,8 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn read_by_id(&mut self, ids: &[PersonId]) -> Result<(), StoreError> {
+    /// Reads people in one statement who are looked at one by one afterwards.
+    pub(crate) fn read_by_id(&mut self, ids: &[PersonId]) -> Result<(), StoreError> {
         let missing: Vec<PersonId> = ids
             .iter()
             .filter(|id| !self.people.contains_key(id))

@@ -68,6 +68,24 @@ impl NodeSequence {
     }
 }
 
+/// A batch of one line.
+pub(crate) fn batch_of_one(
+    log: &str,
+    (node, node_seq): (String, u64),
+    line: &[u8],
+    now: Moment,
+) -> Result<AuditBatch, StoreError> {
+    Ok(AuditBatch {
+        log: log.to_owned(),
+        node,
+        node_seq,
+        n: 1,
+        leaf_hashes: leaf_hash(line).to_vec(),
+        entries: bundle::encode([line]).map_err(|_| StoreError::Corrupt)?,
+        created_at: now,
+    })
+}
+
 /// One leaf, with its private part where somebody's key could make one.
 struct StagedLeaf {
     line: Vec<u8>,
