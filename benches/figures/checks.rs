@@ -150,6 +150,12 @@ fn load(served: &Served, path: &str, kind: &str, callers: usize, people: usize) 
     })
 }
 
+/// Checks about so many people from as many callers as the goals name: how many a second, and for how many seconds.
+pub fn load_of_checks(served: &Served, people: usize) -> Result<(f64, f64), Failure> {
+    let shown = load(served, "/v1/decisions", "check", MANY, people)?;
+    Ok((shown.rate, SECONDS as f64))
+}
+
 /// The consent table that somebody would make instead of this service.
 fn prepare_floor(postgres: &str, people: usize) -> Result<(), Failure> {
     let mut connection = PgConnection::establish(postgres)?;
@@ -500,52 +506,4 @@ async fn rounds(nodes: &[Served; 2], stop: &AtomicBool) -> Result<(u64, u64), Fa
         rounds += 1;
     }
     Ok((rounds, wrong))
-}
-
-/// What a check costs among few and among many people, and how soon the service starts with many.
-pub fn growth(url: &str, few: usize, many: usize) -> Result<(), Failure> {
-    let mut costs = Vec::new();
-    let mut ready = Duration::ZERO;
-    for people in [few, many] {
-        fill_apart(url, people)?;
-        if let Ok(mut connection) = PgConnection::establish(url) {
-            connection.batch_execute("VACUUM ANALYZE")?;
-            connection.batch_execute("CHECKPOINT")?;
-        }
-        let mut all = Vec::new();
-        let mut rates = Vec::new();
-        for _ in 0..5 {
-            // Nobody is remembered: what a check costs is read from among so many.
-            let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
-            ready = served.ready_after;
-            let before = house::machine_cpu()?;
-            let shown = load(&served, "/v1/decisions", "check", MANY, people)?;
-            all.push((house::machine_cpu()? - before) * 1e6 / (shown.rate * SECONDS as f64));
-            rates.push(shown.rate);
-        }
-        costs.push((median(all), median(rates)));
-    }
-    let [(cost_few, rate_few), (cost_many, rate_many)] = costs.as_slice() else {
-        return Err("not measured".into());
-    };
-    let engine = if url.starts_with("sqlite") {
-        "SQLite"
-    } else {
-        "PostgreSQL"
-    };
-    row(
-        &format!("CPU of a check, all processes, {many} people, {engine}"),
-        &format!("{cost_many:.1} µs ({rate_many:.0}/s)"),
-        &format!("{few} people {cost_few:.1} µs ({rate_few:.0}/s)"),
-        &format!("{:.2}", cost_many / cost_few),
-        "≤ 1.5",
-    );
-    row(
-        &format!("start until it listens, {many} people, {engine}"),
-        &format!("{:.2} s", ready.as_secs_f64()),
-        "",
-        "",
-        "≤ 1 s",
-    );
-    Ok(())
 }

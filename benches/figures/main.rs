@@ -11,6 +11,7 @@
 mod audit;
 mod bulk;
 mod checks;
+mod growth;
 mod house;
 
 use house::Failure;
@@ -25,7 +26,7 @@ fn main() -> Result<(), Failure> {
         ["checks", postgres, sqlite, people, runs] => {
             checks::bench(postgres, sqlite, people.parse()?, runs.parse()?)
         }
-        ["growth", url, few, many] => checks::growth(url, few.parse()?, many.parse()?),
+        ["growth", url, few, many] => growth::bench(url, few.parse()?, many.parse()?),
         ["bulk", url, people, runs] => bulk::bench(url, people.parse()?, runs.parse()?),
         ["audit", url, entries, runs] => audit::bench(url, entries.parse()?, runs.parse()?),
         // What this program starts itself, in processes of their own.

@@ -16,7 +16,7 @@ use super::shared::Shared;
 use super::work::{FreshPerson, NodeSequence, Stop, Subjects, Work};
 use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
-use crate::store::{Session, Store, StoreError, Tx};
+use crate::store::{Fence, Session, Store, StoreError, Tx};
 use crate::world::random;
 
 /// Most requests in one transaction.
@@ -312,12 +312,23 @@ impl Runner {
             let recalled = shared
                 .remembered
                 .recall(&subjects.blind_indexes, &subjects.people);
-            let (catalogue, changed) = tx.news_since(&recalled.claims())?;
-            if catalogue::follow(shared, tx, catalogue)? {
-                // It may have keys of blind indexes that were not known a moment ago.
-                subjects = look(batch);
+            let mut policies = shared.policies.load_full();
+            let mut changed = Vec::new();
+            if tx.only_appends() {
+                // Whom this node remembers is not asked about first: what is decided is added if they are still the same.
+                tx.expect(Fence {
+                    people: recalled.claims(),
+                    catalogue: policies.sequence,
+                });
+            } else {
+                let catalogue;
+                (catalogue, changed) = tx.news_since(&recalled.claims())?;
+                if catalogue::follow(shared, tx, catalogue)? {
+                    // It may have keys of blind indexes that were not known a moment ago.
+                    subjects = look(batch);
+                }
+                policies = shared.policies.load_full();
             }
-            let policies = shared.policies.load_full();
             let mut work = Work::begin_with(shared, policies, tx, spare, &subjects, (recalled, changed))?;
             for job in batch.iter_mut() {
                 job.run(&mut work)?;

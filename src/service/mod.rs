@@ -142,8 +142,8 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Threads of the lane of checks on PostgreSQL. SQLite has one writer.
-const CHECKERS: usize = 2;
+/// Threads of a lane on PostgreSQL: while one waits for the database, another works. SQLite has one writer.
+const THREADS: usize = 2;
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
@@ -235,8 +235,12 @@ impl Service {
                 options.deadline,
             )
         };
-        let checks = lane("checks", if postgres { CHECKERS } else { 1 })?;
-        let changes = if postgres { Some(lane("changes", 1)?) } else { None };
+        let checks = lane("checks", if postgres { THREADS } else { 1 })?;
+        let changes = if postgres {
+            Some(lane("changes", THREADS)?)
+        } else {
+            None
+        };
         let bulk = Pool::start(&shared, &options.store, options.deadline)?;
         let readers = Semaphore::new(READERS);
         let chores = chores::of_service(&shared, &options.store, &access);

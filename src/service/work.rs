@@ -264,6 +264,10 @@ impl<'w, 'tx> Work<'w, 'tx> {
         self.write_records()?;
         let tells = self.staged.tells();
         self.staged.write(self.tx, sequence, self.now)?;
+        if self.tx.still_expects() {
+            // What was refused was refused by what is remembered: the database was not asked.
+            return Err(StoreError::Conflict { constraint: None });
+        }
         Ok(tells)
     }
 }

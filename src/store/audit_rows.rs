@@ -6,12 +6,27 @@ use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::columns::{Number, int};
 use super::error::StoreError;
-use super::people::list;
+use super::people::{Fence, list};
 use super::schema::{audit_batch, audit_place, audit_private, audit_queue};
 use super::statement::{Statement, insert_rows};
 use super::tx::Tx;
 use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
+
+macro_rules! append {
+    ($before:literal, $values:literal) => {
+        concat!(
+            $before,
+            "INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) ",
+            $values,
+            " RETURNING log, node, node_seq), \
+             queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch), \
+             private AS (INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
+             SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part) \
+             SELECT count(*) FROM batch"
+        )
+    };
+}
 
 /// The leaves that one commit of one node adds to one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,67 +103,112 @@ pub struct PrivatePart {
     pub sealed: Vec<u8>,
 }
 
-/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries.
-const APPEND: &str = "WITH batch AS (\
-     INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) VALUES (?, ?, ?, ?, ?, ?, ?) \
-     RETURNING log, node, node_seq\
-     ), queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch) \
-     INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
-     SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, \
-     (SELECT unnest(?), unnest(?), unnest(?), unnest(?)) AS part";
+/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. Answers whether it
+/// was added.
+const APPEND: &str = append!("WITH batch AS (", "VALUES (?)");
+
+/// The same, if what was read before is still so: who is not present as the revision that was read is looked for in the primary
+/// key of people. The statement sees all that was committed before it begins.
+const APPEND_IF: &str = append!(
+    "WITH news AS (\
+     SELECT FROM unnest(?) AS read (id, revision) LEFT JOIN person ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' \
+     WHERE person.id IS NULL \
+     UNION ALL SELECT FROM catalogue_version HAVING max(sequence) > ?\
+     ), batch AS (",
+    "SELECT ? WHERE NOT EXISTS (SELECT FROM news)"
+);
 
 impl Tx<'_> {
     /// Writes a batch with the private parts of its leaves, and queues it for the sequencer.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] on `audit_batch_pkey` when the node used the number before, for instance because two
-    /// nodes have one name.
+    /// nodes have one name; on nothing when [`Tx::expect`] was said and is no longer so.
     pub fn append_audit(&mut self, batch: &AuditBatch, parts: &[PrivatePart]) -> Result<(), StoreError> {
+        let fence = self.take_fence();
         self.append()?;
-        if !self.is_postgres() {
-            self.insert_batches(std::slice::from_ref(batch))?;
-            self.queue_batches(std::slice::from_ref(batch))?;
+        let added = if self.is_postgres() {
+            self.append_on_postgres(batch, parts, fence.as_ref())? == 1
+        } else {
+            self.append_on_sqlite(batch, parts, fence.as_ref())?
+        };
+        if added {
+            self.appended();
+            Ok(())
+        } else {
+            self.not_appended();
+            Err(StoreError::Conflict { constraint: None })
         }
+    }
+
+    fn append_on_sqlite(
+        &mut self,
+        batch: &AuditBatch,
+        parts: &[PrivatePart],
+        fence: Option<&Fence>,
+    ) -> Result<bool, StoreError> {
+        if let Some(Fence { people, catalogue }) = fence {
+            let (newest, changed) = self.news_since(people)?;
+            if newest > Some(*catalogue) || !changed.is_empty() {
+                return Ok(false);
+            }
+        }
+        self.insert_batches(std::slice::from_ref(batch))?;
+        self.queue_batches(std::slice::from_ref(batch))?;
+        self.run(|connection| {
+            for part in parts {
+                diesel::insert_into(audit_private::table)
+                    .values((
+                        audit_private::log.eq(&batch.log),
+                        audit_private::node.eq(&batch.node),
+                        audit_private::node_seq.eq(int(batch.node_seq)),
+                        audit_private::off.eq(int(part.off)),
+                        audit_private::person_id.eq(part.person_id.as_bytes().as_slice()),
+                        audit_private::key_version.eq(int(part.key_version)),
+                        audit_private::sealed.eq(&part.sealed),
+                    ))
+                    .execute(connection)?;
+            }
+            Ok(true)
+        })
+    }
+
+    fn append_on_postgres(
+        &mut self,
+        batch: &AuditBatch,
+        parts: &[PrivatePart],
+        fence: Option<&Fence>,
+    ) -> Result<i64, StoreError> {
+        let row = (
+            batch.log.as_str().into_sql::<Text>(),
+            batch.node.as_str().into_sql::<Text>(),
+            int(batch.node_seq).into_sql::<BigInt>(),
+            int(batch.n).into_sql::<BigInt>(),
+            batch.leaf_hashes.as_slice().into_sql::<Binary>(),
+            batch.entries.as_slice().into_sql::<Binary>(),
+            batch.created_at.micros().into_sql::<BigInt>(),
+        );
+        let private = (
+            list(parts, |part| int(part.off)).into_sql::<Array<BigInt>>(),
+            list(parts, |part| part.person_id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+            list(parts, |part| int(part.key_version)).into_sql::<Array<BigInt>>(),
+            list(parts, |part| part.sealed.as_slice()).into_sql::<Array<Binary>>(),
+        );
         self.each(
-            |connection| {
-                for part in parts {
-                    diesel::insert_into(audit_private::table)
-                        .values((
-                            audit_private::log.eq(&batch.log),
-                            audit_private::node.eq(&batch.node),
-                            audit_private::node_seq.eq(int(batch.node_seq)),
-                            audit_private::off.eq(int(part.off)),
-                            audit_private::person_id.eq(part.person_id.as_bytes().as_slice()),
-                            audit_private::key_version.eq(int(part.key_version)),
-                            audit_private::sealed.eq(&part.sealed),
-                        ))
-                        .execute(connection)?;
+            |_| Ok(0),
+            |connection| match fence {
+                None => Statement::<_, BigInt>::new(APPEND, (row, private)).get_result(connection),
+                Some(Fence { people, catalogue }) => {
+                    let people = (
+                        list(people, |(id, _)| id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+                        list(people, |(_, revision)| int(*revision)).into_sql::<Array<BigInt>>(),
+                    );
+                    let catalogue = int(*catalogue).into_sql::<BigInt>();
+                    let binds = (people, catalogue, row, private);
+                    Statement::<_, BigInt>::new(APPEND_IF, binds).get_result(connection)
                 }
-                Ok(())
             },
-            |connection| {
-                Statement::<_>::new(
-                    APPEND,
-                    (
-                        batch.log.as_str().into_sql::<Text>(),
-                        batch.node.as_str().into_sql::<Text>(),
-                        int(batch.node_seq).into_sql::<BigInt>(),
-                        int(batch.n).into_sql::<BigInt>(),
-                        batch.leaf_hashes.as_slice().into_sql::<Binary>(),
-                        batch.entries.as_slice().into_sql::<Binary>(),
-                        batch.created_at.micros().into_sql::<BigInt>(),
-                        list(parts, |part| int(part.off)).into_sql::<Array<BigInt>>(),
-                        list(parts, |part| part.person_id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
-                        list(parts, |part| int(part.key_version)).into_sql::<Array<BigInt>>(),
-                        list(parts, |part| part.sealed.as_slice()).into_sql::<Array<Binary>>(),
-                    ),
-                )
-                .execute(connection)
-                .map(|_| ())
-            },
-        )?;
-        self.appended();
-        Ok(())
+        )
     }
 
     fn queue_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {

@@ -1,6 +1,5 @@
 //! Bulk checks: the state of thousands of people in one statement, and the packed entries that tell of it afterwards.
 
-use diesel::connection::SimpleConnection as _;
 use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
@@ -125,10 +124,6 @@ const BY_INDEX: &str = "SELECT list.place, i.person_id, r.revision, r.key_versio
      LEFT JOIN person_record r ON r.person_id = i.person_id \
      LEFT JOIN keystore.person_key k ON k.person_id = r.person_id AND k.version = r.key_version";
 
-/// The plan for any list is the plan for this one: by index. Planned for the list at hand, as the first runs of a prepared
-/// statement are, it would read whole tables of millions for each small list.
-const PLAN_BY_INDEX: &str = "SET LOCAL plan_cache_mode = force_generic_plan";
-
 /// The places in the list of what stands at a place, counted from 1, among the different indexes.
 fn places(sorted: &[([u8; 16], u32)], starts: &[u32], place: i64) -> impl Iterator<Item = usize> {
     let start = usize::try_from(place)
@@ -175,7 +170,6 @@ impl Tx<'_> {
         self.each(
             |_| Ok(()),
             |connection| {
-                connection.batch_execute(PLAN_BY_INDEX)?;
                 let found = Statement::<_, RowTypes>::new(BY_INDEX, (unique.into_sql::<Array<Binary>>(),));
                 for row in found.load_iter::<Row, PgRowByRowLoadingMode>(connection)? {
                     let Row {

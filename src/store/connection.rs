@@ -34,6 +34,16 @@ impl Connector {
     }
 }
 
+/// Sets a connection up for statements that are run again and again with other values: each is planned once, for any values.
+/// Planned for the values at hand, which costs as much as running it, a statement about a list of people would read whole
+/// tables of millions for each small list.
+pub(super) fn plan_once(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    if let AnyConnection::Postgres(connection) = connection {
+        connection.batch_execute("SET plan_cache_mode = force_generic_plan")?;
+    }
+    Ok(())
+}
+
 impl ManageConnection for Connector {
     type Connection = AnyConnection;
     type Error = StoreError;
@@ -73,7 +83,6 @@ fn sqlite(files: &Files, busy_timeout: Duration) -> Result<SqliteConnection, Sto
         "keystore.secure_delete = ON",
         "temp_store = MEMORY",
         "trusted_schema = OFF",
-        "cell_size_check = ON",
         "main.cache_size = -16384",
         "keystore.cache_size = -4096",
         // Pages are read where the operating system keeps them anyway, once for all connections.

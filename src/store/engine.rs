@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{NopErrorHandler, Pool, R2D2Connection};
 use diesel::sql_types::Bool;
 
-use super::connection::{AnyConnection, Connector};
+use super::connection::{AnyConnection, Connector, plan_once};
 use super::error::{Failure, StoreError};
 use super::location::DatabaseUrl;
 use super::turnstile::Turnstile;
@@ -505,7 +505,11 @@ impl Source for Session {
     fn with<R>(&mut self, work: impl FnOnce(&mut AnyConnection) -> R) -> Result<R, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.store.connector().open()?,
+            None => {
+                let mut connection = self.store.connector().open()?;
+                plan_once(&mut connection)?;
+                connection
+            }
         };
         let result = work(&mut connection);
         if !connection.is_broken() {

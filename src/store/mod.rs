@@ -75,7 +75,7 @@ pub use location::DatabaseUrl;
 pub use mail::MailRow;
 pub use office::{ErasureFacts, RequestFacts, TaskFacts};
 pub use outbox::OutboxRow;
-pub use people::{Loaded, NewPerson, PersonChange, PersonState, WrappedKey};
+pub use people::{Fence, Loaded, NewPerson, PersonChange, PersonState, WrappedKey};
 pub use proposals::ProposalRow;
 pub use records::{RecordChange, SealedRecord};
 pub use rights_requests::{RightsContentRow, RightsFilter, RightsRequestRow, RightsStepRow};

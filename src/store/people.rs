@@ -75,6 +75,15 @@ pub struct WrappedKey {
     pub kcv: [u8; 16],
 }
 
+/// What was read before and is believed still.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fence {
+    /// Who is present, as which revision; each once.
+    pub people: Vec<(PersonId, u64)>,
+    /// The number of the newest catalogue.
+    pub catalogue: u64,
+}
+
 /// A person to add; state `active`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPerson {

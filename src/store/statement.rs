@@ -33,7 +33,7 @@ impl<B, ST> Statement<B, ST> {
     }
 }
 
-/// The binds of a statement, in the order of its `?`.
+/// The binds of a statement, in the order of its `?`. A bind that is a tuple stands for as many values, with commas between.
 pub(super) trait Binds<DB: Backend> {
     fn push<'b>(&'b self, at: usize, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }

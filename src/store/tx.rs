@@ -6,6 +6,7 @@ use diesel::result::QueryResult;
 
 use super::connection::AnyConnection;
 use super::error::{Failure, StoreError};
+use super::people::Fence;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
@@ -16,6 +17,7 @@ pub struct Tx<'c> {
     connection: &'c mut AnyConnection,
     failure: Option<Failure>,
     appends: Appends,
+    fence: Option<Fence>,
 }
 
 /// How much a transaction may write.
@@ -41,7 +43,22 @@ impl<'c> Tx<'c> {
             connection,
             failure: None,
             appends,
+            fence: None,
         }
+    }
+
+    /// What must still be so when the next batch is added; otherwise nothing is added, and [`StoreError::Conflict`] says so.
+    pub fn expect(&mut self, fence: Fence) {
+        self.fence = Some(fence);
+    }
+
+    /// Whether [`Tx::expect`] was said and nothing was added since.
+    pub const fn still_expects(&self) -> bool {
+        self.fence.is_some()
+    }
+
+    pub(super) const fn take_fence(&mut self) -> Option<Fence> {
+        self.fence.take()
     }
 
     /// Whether nothing may be written but one batch of one log.
@@ -60,6 +77,13 @@ impl<'c> Tx<'c> {
             Appends::Sent | Appends::Done => {
                 self.fail(StoreError::Other("a second statement after the one that commits"))
             }
+        }
+    }
+
+    /// When that statement did nothing.
+    pub(super) fn not_appended(&mut self) {
+        if self.appends == Appends::Sent {
+            self.appends = Appends::Once;
         }
     }
 

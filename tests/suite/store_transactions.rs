@@ -6,7 +6,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 use akkoord::domain::ids::PersonId;
-use akkoord::store::{AuditBatch, NewPerson, Observer, Outcome, Statistic, Store, StoreError, StoreOptions};
+use akkoord::store::{
+    AuditBatch, CatalogueRow, Fence, NewPerson, Observer, Outcome, PersonChange, PersonState, Statistic,
+    Store, StoreError, StoreOptions,
+};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -100,6 +103,52 @@ both_engines! {
         assert_eq!(batches(&store), kept);
         let ended: Vec<Outcome> = seen.0.lock().unwrap().iter().filter(|(name, ..)| *name == "check").map(|(_, outcome, _)| *outcome).collect();
         assert_eq!(ended, [Outcome::Committed, Outcome::RolledBack, outcome]);
+    }
+
+    fn what_is_added_is_added_only_if_what_was_read_is_still_so(engine) {
+        let storage = TestStorage::new(engine);
+        let (store, _) = observed(&storage);
+        let id = PersonId::from_bytes([7; 16]);
+        let person = NewPerson { id, tenant: "t".to_owned(), revision: 3, created_at: NOW };
+        store.change("add", |tx| tx.insert_people(std::slice::from_ref(&person))).unwrap();
+        let apply = |sequence: u64| {
+            let version = format!("2026-11-0{sequence}.1");
+            let row = CatalogueRow {
+                sequence,
+                version,
+                content: "{}".to_owned(),
+                proposed_by: "a".to_owned(),
+                approved_by: None,
+                applied_at: NOW,
+            };
+            store.change("apply", |tx| tx.insert_catalogue_version(&row)).unwrap();
+        };
+        apply(1);
+        let mut session = store.session();
+        let mut add = |number: u64, people: &[(PersonId, u64)], catalogue: u64| {
+            session.append("check", |tx| {
+                tx.expect(Fence { people: people.to_vec(), catalogue });
+                let added = tx.append_audit(&batch(number), &[]);
+                assert!(!tx.still_expects());
+                added
+            })
+        };
+        let stale = Err(StoreError::Conflict { constraint: None });
+        assert_eq!(add(1, &[(id, 3)], 1), Ok(()));
+        assert_eq!(add(2, &[], 1), Ok(()));
+        assert_eq!(add(3, &[(id, 2)], 1), stale, "another revision was read");
+        assert_eq!(add(3, &[(id, 3), (PersonId::from_bytes([8; 16]), 1)], 1), stale, "somebody is not there");
+        assert_eq!(batches(&store), 2);
+        // The number that was not used, and the session, are as good as before.
+        assert_eq!(add(3, &[(id, 3)], 1), Ok(()));
+
+        let gone = PersonChange { id, previous: 3, revision: 3, state: PersonState::Erased, merged_into: None, ended_at: Some(NOW) };
+        store.change("erase", |tx| tx.set_people(std::slice::from_ref(&gone))).unwrap();
+        assert_eq!(add(4, &[(id, 3)], 1), stale, "erased, at the same revision");
+        apply(2);
+        assert_eq!(add(4, &[], 1), stale, "there is a newer catalogue");
+        assert_eq!(add(4, &[], 2), Ok(()));
+        assert_eq!(batches(&store), 4);
     }
 
     fn an_error_of_the_caller_undoes_everything(engine) {

@@ -1,0 +1,162 @@
+//! What a check costs among few and among many people, and how soon the service starts with many.
+//!
+//! Five million people take hours to register one by one. So some are made through the use cases and asked about; the rest
+//! are copies of their rows under random ids and indexes, which nobody asks about. Every table is then written anew in the
+//! order of those ids, so that who is asked about stands scattered among all others: in the indexes and in the pages.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::checks::load_of_checks;
+use super::house::{self, Failure, Served, fill_apart, median, row};
+
+/// How many of the many are asked about.
+const ASKED: usize = 200_000;
+/// How often it is measured; the medians count.
+const RUNS: usize = 5;
+
+/// Measures among `few`, makes them `many`, and measures again.
+pub fn bench(url: &str, few: usize, many: usize) -> Result<(), Failure> {
+    let among_few = measure(url, few, few)?;
+    let asked = ASKED.min(many);
+    crowd(url, asked, many)?;
+    let among_many = measure(url, asked, many)?;
+    let engine = if url.starts_with("sqlite") {
+        "SQLite"
+    } else {
+        "PostgreSQL"
+    };
+    let Measured { cpu, rate, ready } = among_many;
+    row(
+        &format!("CPU of a check, all processes, {many} people, {engine}"),
+        &format!("{cpu:.1} µs ({rate:.0}/s)"),
+        &format!("{few} people {:.1} µs ({:.0}/s)", among_few.cpu, among_few.rate),
+        &format!("{:.2}", cpu / among_few.cpu),
+        "≤ 1.5",
+    );
+    row(
+        &format!("start until it listens, {many} people, {engine}"),
+        &format!("{ready:.2} s"),
+        &format!("{few} people {:.2} s", among_few.ready),
+        &format!("{:.2}", ready / among_few.ready),
+        "≤ 1 s",
+    );
+    Ok(())
+}
+
+struct Measured {
+    /// Microseconds a check, of everything that works on this machine.
+    cpu: f64,
+    rate: f64,
+    /// Seconds.
+    ready: f64,
+}
+
+fn measure(url: &str, asked: usize, people: usize) -> Result<Measured, Failure> {
+    fill_apart(url, asked)?;
+    if let Ok(mut connection) = PgConnection::establish(url) {
+        connection.batch_execute("VACUUM ANALYZE")?;
+        connection.batch_execute("CHECKPOINT")?;
+    }
+    let (mut cpu, mut rates, mut ready) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 1..=RUNS {
+        // Nobody is remembered: what a check costs is read from among so many.
+        let served = Served::start(&["serve", url, "bench", "0"])?;
+        ready.push(served.ready_after.as_secs_f64());
+        let before = house::machine_cpu()?;
+        let (rate, seconds) = load_of_checks(&served, asked)?;
+        cpu.push((house::machine_cpu()? - before) * 1e6 / (rate * seconds));
+        rates.push(rate);
+        eprintln!("run {run} of {RUNS} among {people}: {rate:.0}/s");
+    }
+    Ok(Measured {
+        cpu: median(cpu),
+        rate: median(rates),
+        ready: median(ready),
+    })
+}
+
+/// Makes as many people as there shall be: `asked` through the use cases, the others as their copies.
+fn crowd(url: &str, asked: usize, many: usize) -> Result<(), Failure> {
+    fill_apart(url, asked)?;
+    let times = |there: i64| -> usize {
+        let there = usize::try_from(there).unwrap_or(usize::MAX);
+        many.saturating_sub(there).div_ceil(asked)
+    };
+    if let Some(file) = url.strip_prefix("sqlite://") {
+        let mut connection = SqliteConnection::establish(file)?;
+        let copies = times(count(&mut connection)?);
+        if copies > 0 {
+            connection.batch_execute(&on_sqlite(file, copies))?;
+        }
+    } else {
+        let mut connection = PgConnection::establish(url)?;
+        let copies = times(count(&mut connection)?);
+        if copies > 0 {
+            connection.batch_execute(&on_postgres(copies))?;
+        }
+    }
+    Ok(())
+}
+
+fn count<C>(connection: &mut C) -> Result<i64, Failure>
+where
+    C: Connection + diesel::connection::LoadConnection,
+    diesel::expression::SqlLiteral<BigInt>: diesel::query_dsl::methods::LoadQuery<'static, C, i64>,
+{
+    Ok(diesel::dsl::sql::<BigInt>("SELECT count(*) FROM person").get_result(connection)?)
+}
+
+fn on_postgres(copies: usize) -> String {
+    let id = "uuid_send(gen_random_uuid())";
+    format!(
+        "SET session_replication_role = replica;
+         SET synchronous_commit = off;
+         SET maintenance_work_mem = '1GB';
+         SET work_mem = '256MB';
+         CREATE TEMP TABLE crowd AS
+             SELECT person.id AS of, {id} AS id FROM (SELECT id FROM person) AS person, generate_series(1, {copies});
+         INSERT INTO person (id, tenant, revision, state, created_at)
+             SELECT crowd.id, tenant, revision, state, created_at FROM crowd JOIN person ON person.id = crowd.of ORDER BY crowd.id;
+         INSERT INTO person_identifier (id, person_id, scheme, key_version, blind_index)
+             SELECT {id}, crowd.id, scheme, key_version, {id} FROM crowd JOIN person_identifier i ON i.person_id = crowd.of;
+         INSERT INTO person_record (person_id, revision, key_version, sealed)
+             SELECT crowd.id, revision, key_version, sealed FROM crowd JOIN person_record r ON r.person_id = crowd.of;
+         INSERT INTO keystore.person_key (person_id, version, epoch, wrapped, kcv)
+             SELECT crowd.id, version, epoch, wrapped, kcv FROM crowd JOIN keystore.person_key k ON k.person_id = crowd.of
+             ORDER BY crowd.id;
+         CLUSTER person USING person_pkey;
+         CLUSTER person_record USING person_record_pkey;
+         CLUSTER person_identifier USING person_identifier_blind_index_key;"
+    )
+}
+
+fn on_sqlite(file: &str, copies: usize) -> String {
+    format!(
+        "ATTACH DATABASE '{file}-keys.db' AS keystore;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA synchronous = OFF;
+         PRAGMA keystore.synchronous = OFF;
+         PRAGMA cache_size = -1000000;
+         CREATE TEMP TABLE crowd AS
+             WITH RECURSIVE copy (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copy WHERE n < {copies})
+             SELECT person.id AS of, randomblob(16) AS id FROM person, copy;
+         INSERT INTO person (id, tenant, revision, state, created_at)
+             SELECT crowd.id, tenant, revision, state, created_at FROM crowd JOIN person ON person.id = crowd.of ORDER BY crowd.id;
+         INSERT INTO person_identifier (id, person_id, scheme, key_version, blind_index)
+             SELECT randomblob(16), crowd.id, scheme, key_version, randomblob(16) AS found
+             FROM crowd JOIN person_identifier i ON i.person_id = crowd.of ORDER BY found;
+         INSERT INTO keystore.person_key (person_id, version, epoch, wrapped, kcv)
+             SELECT crowd.id, version, epoch, wrapped, kcv FROM crowd JOIN keystore.person_key k ON k.person_id = crowd.of
+             ORDER BY crowd.id;
+         CREATE TEMP TABLE record AS
+             SELECT person_id, revision, key_version, sealed FROM person_record
+             UNION ALL SELECT crowd.id, revision, key_version, sealed FROM crowd JOIN person_record r ON r.person_id = crowd.of;
+         DELETE FROM person_record;
+         INSERT INTO person_record (person_id, revision, key_version, sealed)
+             SELECT person_id, revision, key_version, sealed FROM record ORDER BY person_id;
+         PRAGMA wal_checkpoint(TRUNCATE);
+         PRAGMA keystore.wal_checkpoint(TRUNCATE);"
+    )
+}
