@@ -142,8 +142,9 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Threads of a lane on PostgreSQL: while one waits for the database, another works. SQLite has one writer.
-const THREADS: usize = 2;
+/// Threads of the lane of checks on PostgreSQL: while one waits for the database, another works. Changes have one, so that the
+/// log tells them in the order in which they were made. SQLite has one writer.
+const CHECKERS: usize = 2;
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
@@ -235,9 +236,9 @@ impl Service {
                 options.deadline,
             )
         };
-        let checks = lane("checks", if postgres { THREADS } else { 1 })?;
+        let checks = lane("checks", if postgres { CHECKERS } else { 1 })?;
         let changes = if postgres {
-            Some(lane("changes", THREADS)?)
+            Some(lane("changes", 1)?)
         } else {
             None
         };
