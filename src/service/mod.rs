@@ -237,11 +237,7 @@ impl Service {
             )
         };
         let checks = lane("checks", if postgres { CHECKERS } else { 1 })?;
-        let changes = if postgres {
-            Some(lane("changes", 1)?)
-        } else {
-            None
-        };
+        let changes = if postgres { Some(lane("changes", 1)?) } else { None };
         let bulk = Pool::start(&shared, &options.store, options.deadline)?;
         let readers = Semaphore::new(READERS);
         let chores = chores::of_service(&shared, &options.store, &access);

@@ -95,14 +95,15 @@ impl Store {
 }
 
 /// Waits until no transaction is left that could still see what was deleted: such rows stay, also where a table is
-/// rewritten. Five seconds at most; one that takes longer keeps what it sees until the next sweep.
+/// rewritten. One that has written counts from its beginning, also while it looks at nothing. Five seconds at most; one that takes longer keeps what it sees until the next sweep.
 fn unseen(connection: &mut PgConnection) -> Result<(), StoreError> {
     let begun: String =
         diesel::select(diesel::dsl::sql::<Text>("txid_current()::text")).get_result(connection)?;
     for _ in 0..UNSEEN_TRIES {
         let seen: bool = Statement::<_, Bool>::new(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \
-             AND pid <> pg_backend_pid() AND age(backend_xmin) > age(CAST(CAST(? AS xid8) AS xid)))",
+             AND pid <> pg_backend_pid() \
+             AND greatest(age(backend_xmin), age(backend_xid)) > age(CAST(CAST(? AS xid8) AS xid)))",
             (begun.as_str().into_sql::<Text>(),),
         )
         .get_result(connection)?;
