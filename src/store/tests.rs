@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use diesel::RunQueryDsl;
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
 
 use super::connection::{AnyConnection, Connector, confirm_sqlite};
 use super::tx::Tx;
@@ -38,6 +41,24 @@ fn connector(directory: &std::path::Path) -> Connector {
     Connector {
         url,
         busy_timeout: Duration::from_secs(5),
+    }
+}
+
+/// Without its flags (`.cargo/config.toml`) it works and is slow: each new value makes a plan anew.
+#[test]
+fn the_sqlite_that_is_built_in_is_built_for_this() {
+    let mut connection = SqliteConnection::establish(":memory:").unwrap();
+    let options: Vec<String> = diesel::dsl::sql::<Text>("SELECT compile_options FROM pragma_compile_options")
+        .load(&mut connection)
+        .unwrap();
+    for wanted in ["ENABLE_QPSG", "THREADSAFE=2", "DEFAULT_MEMSTATUS=0"] {
+        assert!(
+            options.iter().any(|option| option == wanted),
+            "{wanted} is not in {options:?}"
+        );
+    }
+    for unwanted in ["ENABLE_STAT4", "ENABLE_MEMORY_MANAGEMENT"] {
+        assert!(!options.iter().any(|option| option == unwanted), "{unwanted}");
     }
 }
 
