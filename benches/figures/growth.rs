@@ -116,6 +116,7 @@ fn on_postgres(copies: usize) -> String {
          SET synchronous_commit = off;
          SET maintenance_work_mem = '1GB';
          SET work_mem = '512MB';
+         BEGIN;
          UPDATE pg_index SET indisready = false, indisvalid = false WHERE indrelid IN ('person'::regclass,
              'person_identifier'::regclass, 'person_record'::regclass, 'keystore.person_key'::regclass);
          CREATE TEMP TABLE crowd AS
@@ -132,6 +133,7 @@ fn on_postgres(copies: usize) -> String {
          REINDEX TABLE person_identifier;
          REINDEX TABLE person_record;
          REINDEX TABLE keystore.person_key;
+         COMMIT;
          CLUSTER person USING person_pkey;
          CLUSTER person_record USING person_record_pkey;
          CLUSTER person_identifier USING person_identifier_blind_index_key;"
