@@ -18,6 +18,7 @@ const ASK: &str = "/v1/decision-batches?organisation=bibliotheek-de-linde&purpos
 
 pub fn bench(url: &str, people: usize, runs: usize) -> Result<(), Failure> {
     let this = std::env::current_exe()?;
+    let people = house::people_of(url, people);
     fill_apart(url, people)?;
     let mut postgres = PgConnection::establish(url).ok();
     let floor = match &mut postgres {

@@ -22,16 +22,14 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 /// How long one measurement takes.
-const SECONDS: u64 = 5;
+pub const SECONDS: u64 = 5;
 /// As many callers as the goals name.
-const MANY: usize = 64;
+pub const MANY: usize = 64;
 /// How many different people are asked about where those are remembered who were asked about before.
-const ASKED: usize = 200_000;
-/// How many people are in the embedded database at most.
-const LIBRARY: usize = 200_000;
+pub const ASKED: usize = 200_000;
 /// Mebibytes for remembering: room for all of them, and for nobody.
 const ROOMY: &str = "1024";
-const FORGETFUL: &str = "0";
+pub const FORGETFUL: &str = "0";
 
 /// The same check without a look at the token, to see what that costs.
 pub fn unauthenticated() -> Face {
@@ -96,8 +94,9 @@ pub fn bare() -> Result<(), Failure> {
 
 /// What one measurement showed.
 #[derive(Debug, Clone, Copy)]
-struct Shown {
-    rate: f64,
+pub struct Shown {
+    /// A second.
+    pub rate: f64,
     /// Milliseconds.
     p50: f64,
     p99: f64,
@@ -114,7 +113,13 @@ fn medians(all: &[Shown]) -> Shown {
 }
 
 /// Runs wrk against a server.
-fn load(served: &Served, path: &str, kind: &str, callers: usize, people: usize) -> Result<Shown, Failure> {
+pub fn load(
+    served: &Served,
+    path: &str,
+    kind: &str,
+    callers: usize,
+    people: usize,
+) -> Result<Shown, Failure> {
     let done = Command::new("wrk")
         .args([
             "-t1",
@@ -150,12 +155,6 @@ fn load(served: &Served, path: &str, kind: &str, callers: usize, people: usize) 
         p50: p50 / 1e3,
         p99: p99 / 1e3,
     })
-}
-
-/// Checks about so many people from as many callers as the goals name: how many a second, and for how many seconds.
-pub fn load_of_checks(served: &Served, people: usize) -> Result<(f64, f64), Failure> {
-    let shown = load(served, "/v1/decisions", "check", MANY, people)?;
-    Ok((shown.rate, SECONDS as f64))
 }
 
 /// The consent table that somebody would make instead of this service.
@@ -325,8 +324,7 @@ impl Engine {
 }
 
 pub fn bench(postgres: &str, sqlite: &str, people: usize, runs: usize) -> Result<(), Failure> {
-    // One machine with an embedded database serves one library, not a province.
-    let of_a_library = people.min(LIBRARY);
+    let of_a_library = house::people_of(sqlite, people);
     fill_apart(postgres, people)?;
     fill_apart(sqlite, of_a_library)?;
     prepare_floor(postgres, people)?;

@@ -8,16 +8,15 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::checks::load_of_checks;
+use super::checks::{ASKED, FORGETFUL, MANY, SECONDS, load};
 use super::house::{self, Failure, Served, fill_apart, median, row};
 
-/// How many of the many are asked about.
-const ASKED: usize = 200_000;
 /// How often it is measured; the medians count.
 const RUNS: usize = 5;
 
-/// Measures among `few`, makes them `many`, and measures again.
+/// Measures among `few`, makes them `many`, and measures again. The database must be empty.
 pub fn bench(url: &str, few: usize, many: usize) -> Result<(), Failure> {
+    fill_apart(url, few)?;
     let among_few = measure(url, few, few)?;
     let asked = ASKED.min(many);
     crowd(url, asked, many)?;
@@ -54,7 +53,6 @@ struct Measured {
 }
 
 fn measure(url: &str, asked: usize, people: usize) -> Result<Measured, Failure> {
-    fill_apart(url, asked)?;
     if let Ok(mut connection) = PgConnection::establish(url) {
         connection.batch_execute("VACUUM ANALYZE")?;
         connection.batch_execute("CHECKPOINT")?;
@@ -62,11 +60,11 @@ fn measure(url: &str, asked: usize, people: usize) -> Result<Measured, Failure> 
     let (mut cpu, mut rates, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     for run in 1..=RUNS {
         // Nobody is remembered: what a check costs is read from among so many.
-        let served = Served::start(&["serve", url, "bench", "0"])?;
+        let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
         ready.push(served.ready_after.as_secs_f64());
         let before = house::machine_cpu()?;
-        let (rate, seconds) = load_of_checks(&served, asked)?;
-        cpu.push((house::machine_cpu()? - before) * 1e6 / (rate * seconds));
+        let rate = load(&served, "/v1/decisions", "check", MANY, asked)?.rate;
+        cpu.push((house::machine_cpu()? - before) * 1e6 / (rate * SECONDS as f64));
         rates.push(rate);
         eprintln!("run {run} of {RUNS} among {people}: {rate:.0}/s");
     }

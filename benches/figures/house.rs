@@ -32,6 +32,15 @@ pub type Failure = Box<dyn std::error::Error>;
 /// The library that everybody is a member of.
 pub const LINDE: &str = "bibliotheek-de-linde";
 
+/// How many people are measured in a database: one machine with an embedded database serves one library, not a province.
+pub fn people_of(url: &str, people: usize) -> usize {
+    if url.starts_with("sqlite") {
+        people.min(200_000)
+    } else {
+        people
+    }
+}
+
 /// The member number of somebody.
 pub fn number(at: usize) -> String {
     format!("2{at:09}")

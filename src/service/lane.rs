@@ -312,23 +312,22 @@ impl Runner {
             let recalled = shared
                 .remembered
                 .recall(&subjects.blind_indexes, &subjects.people);
-            let mut policies = shared.policies.load_full();
-            let mut changed = Vec::new();
-            if tx.only_appends() {
+            let (policies, changed) = if tx.only_appends() {
                 // Whom this node remembers is not asked about first: what is decided is added if they are still the same.
+                let policies = shared.policies.load_full();
                 tx.expect(Fence {
                     people: recalled.claims(),
                     catalogue: policies.sequence,
                 });
+                (policies, Vec::new())
             } else {
-                let catalogue;
-                (catalogue, changed) = tx.news_since(&recalled.claims())?;
+                let (catalogue, changed) = tx.news_since(&recalled.claims())?;
                 if catalogue::follow(shared, tx, catalogue)? {
                     // It may have keys of blind indexes that were not known a moment ago.
                     subjects = look(batch);
                 }
-                policies = shared.policies.load_full();
-            }
+                (shared.policies.load_full(), changed)
+            };
             let mut work = Work::begin_with(shared, policies, tx, spare, &subjects, (recalled, changed))?;
             for job in batch.iter_mut() {
                 job.run(&mut work)?;

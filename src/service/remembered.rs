@@ -1,7 +1,7 @@
 //! People whom this node has read before, as sealed as the database holds them. They are never believed on their own word:
 //! a transaction asks the database whether each of them is still the same (`Tx::news_since`, or `Tx::expect` where all it
-//! writes is one statement), which costs a look at one index instead of three tables and a sealed record. So a withdrawal that was acknowledged anywhere is
-//! seen by the next check everywhere, and what is spared is reading, not asking (ADR 13).
+//! writes is one statement), which costs a look at one index instead of three tables and a sealed record. So a withdrawal
+//! that was acknowledged anywhere is seen by the next check everywhere, and what is spared is reading, not asking (ADR 13).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -13,21 +13,6 @@ use super::tx::Tx;
 use crate::domain::ids::PersonId;
 use crate::domain::moment::Moment;
 
-macro_rules! append {
-    ($before:literal, $values:literal) => {
-        concat!(
-            $before,
-            "INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) ",
-            $values,
-            " RETURNING log, node, node_seq), \
-             queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch), \
-             private AS (INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
-             SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part) \
-             SELECT count(*) FROM batch"
-        )
-    };
-}
-
 /// The leaves that one commit of one node adds to one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditBatch {
@@ -103,18 +88,33 @@ pub struct PrivatePart {
     pub sealed: Vec<u8>,
 }
 
-/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. Answers whether it
-/// was added.
-const APPEND: &str = append!("WITH batch AS (", "VALUES (?)");
+/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. It answers how many
+/// batches were added.
+macro_rules! append {
+    ($with:literal, $batch:literal) => {
+        concat!(
+            $with,
+            "batch AS (INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) ",
+            $batch,
+            " RETURNING log, node, node_seq), \
+             queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch), \
+             private AS (INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
+             SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part) \
+             SELECT count(*) FROM batch"
+        )
+    };
+}
 
-/// The same, if what was read before is still so: who is not present as the revision that was read is looked for in the primary
-/// key of people. The statement sees all that was committed before it begins.
+const APPEND: &str = append!("WITH ", "VALUES (?)");
+
+/// The same, if what was read before is still so: who is not present as the revision that was read is looked for in the
+/// primary key of people. The statement sees all that was committed before it begins.
 const APPEND_IF: &str = append!(
     "WITH news AS (\
-     SELECT FROM unnest(?) AS read (id, revision) LEFT JOIN person ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' \
-     WHERE person.id IS NULL \
+     SELECT FROM unnest(?) AS read (id, revision) LEFT JOIN person \
+     ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' WHERE person.id IS NULL \
      UNION ALL SELECT FROM catalogue_version HAVING max(sequence) > ?\
-     ), batch AS (",
+     ), ",
     "SELECT ? WHERE NOT EXISTS (SELECT FROM news)"
 );
 
@@ -153,9 +153,15 @@ impl Tx<'_> {
                 return Ok(false);
             }
         }
-        self.insert_batches(std::slice::from_ref(batch))?;
-        self.queue_batches(std::slice::from_ref(batch))?;
+        self.insert_batch(batch)?;
         self.run(|connection| {
+            diesel::insert_into(audit_queue::table)
+                .values((
+                    audit_queue::log.eq(&batch.log),
+                    audit_queue::node.eq(&batch.node),
+                    audit_queue::node_seq.eq(int(batch.node_seq)),
+                ))
+                .execute(connection)?;
             for part in parts {
                 diesel::insert_into(audit_private::table)
                     .values((
@@ -211,16 +217,8 @@ impl Tx<'_> {
         )
     }
 
-    fn queue_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
-        insert_rows!(self, audit_queue, batches, |row| {
-            log: Text = row.log.as_str(),
-            node: Text = row.node.as_str(),
-            node_seq: BigInt = int(row.node_seq),
-        })
-    }
-
-    pub(super) fn insert_batches(&mut self, batches: &[AuditBatch]) -> Result<(), StoreError> {
-        insert_rows!(self, audit_batch, batches, |row| {
+    pub(super) fn insert_batch(&mut self, batch: &AuditBatch) -> Result<(), StoreError> {
+        insert_rows!(self, audit_batch, std::slice::from_ref(batch), |row| {
             log: Text = row.log.as_str(),
             node: Text = row.node.as_str(),
             node_seq: BigInt = int(row.node_seq),

@@ -182,7 +182,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Conflict`] when the batch exists or the place is taken.
     pub fn insert_placed_batch(&mut self, batch: &AuditBatch, place: &PlaceRow) -> Result<(), StoreError> {
-        self.insert_batches(std::slice::from_ref(batch))?;
+        self.insert_batch(batch)?;
         self.insert_places(std::slice::from_ref(place))
     }
 

@@ -95,7 +95,8 @@ impl Store {
 }
 
 /// Waits until no transaction is left that could still see what was deleted: such rows stay, also where a table is
-/// rewritten. One that has written counts from its beginning, also while it looks at nothing. Five seconds at most; one that takes longer keeps what it sees until the next sweep.
+/// rewritten. One that has written counts from its beginning, also while it looks at nothing. Five seconds at most; one
+/// that takes longer keeps what it sees until the next sweep.
 fn unseen(connection: &mut PgConnection) -> Result<(), StoreError> {
     let begun: String =
         diesel::select(diesel::dsl::sql::<Text>("txid_current()::text")).get_result(connection)?;
