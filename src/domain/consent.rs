@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{DataScopeId, EventId, PersonId, PurposeId};
@@ -10,20 +11,27 @@ use super::preference::Language;
 use super::purpose::{Channel, words};
 
 /// What somebody said, or what happened to it. DPV 2.3 `dpv:ConsentStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentStatus {
     /// Yes.
+    #[n(0)]
     Given,
     /// No.
+    #[n(1)]
     Refused,
     /// Yes, taken back by the person or a guardian.
+    #[n(2)]
     Withdrawn,
     /// Yes, once more.
+    #[n(3)]
     Renewed,
     /// Asked, or said by a child and waiting for a guardian.
+    #[n(4)]
     Requested,
     /// Ended by the controller.
+    #[n(5)]
     Revoked,
 }
 
@@ -52,24 +60,33 @@ impl ConsentStatus {
 }
 
 /// How somebody let us know: ISO/IEC TS 27560 `collection_method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndicationMethod {
     /// A page with a form.
+    #[n(0)]
     WebForm,
     /// A link in a mail that opened a form.
+    #[n(1)]
     MailLink,
     /// Said at the desk.
+    #[n(2)]
     Desk,
     /// Written on paper.
+    #[n(3)]
     Paper,
     /// Said on the telephone.
+    #[n(4)]
     Phone,
     /// RFC 8058 one-click.
+    #[n(5)]
     OneClick,
     /// Taken over from another system.
+    #[n(6)]
     Import,
     /// By a program on the person's behalf.
+    #[n(7)]
     Api,
 }
 
@@ -79,48 +96,64 @@ words!(IndicationMethod {
 });
 
 /// Whose word it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "lowercase")]
 pub enum Party {
     /// The person.
     #[serde(rename = "self")]
+    #[n(0)]
     Oneself,
     /// A guardian of the person.
-    Guardian(PersonId),
+    #[n(1)]
+    Guardian(#[n(0)] PersonId),
     /// The controller, for what is not somebody's word (requested, revoked).
+    #[n(2)]
     Controller,
 }
 
 /// The current word on one purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(map)]
 pub struct Consent {
     /// Status.
+    #[n(0)]
     pub status: ConsentStatus,
     /// When it was said.
+    #[n(1)]
     pub occurred_at: Moment,
     /// Whose word it is.
+    #[n(2)]
     pub by: Party,
     /// The version of the notice that was shown.
+    #[n(3)]
     pub notice_version: u32,
     /// The language it was shown in.
+    #[n(4)]
     pub language: Language,
     /// The data it covers.
+    #[cbor(n(5), skip_if = "BTreeSet::is_empty")]
     pub data_scopes: BTreeSet<DataScopeId>,
     /// The channels it covers; empty means every channel of the purpose.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[cbor(n(6), skip_if = "BTreeSet::is_empty")]
     pub channels: BTreeSet<Channel>,
     /// How it was said.
+    #[n(7)]
     pub method: IndicationMethod,
     /// The event that made it; also the id of the receipt.
+    #[n(8)]
     pub event: EventId,
     /// A child said yes and a guardian has not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cbor(n(9), skip_if = "std::ops::Not::not")]
     pub awaits_guardian: bool,
     /// When each guardian last said no: another guardian cannot overrule that on the same day (R20).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cbor(n(10), skip_if = "BTreeMap::is_empty")]
     pub withdrawn_by_guardian: BTreeMap<PersonId, Moment>,
     /// The end of which systems were reminded, so that each end is announced once (R11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[n(11)]
     pub reminded: Option<Moment>,
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use minicbor::encode::{self, Write};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is no identifier of the catalogue: lower-case words and digits joined by hyphens, at most 64 bytes.
@@ -58,6 +60,24 @@ macro_rules! slug {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl<C> Encode<C> for $name {
+            fn encode<W: Write>(
+                &self,
+                e: &mut Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), encode::Error<W::Error>> {
+                e.str(&self.0).map(|_| ())
+            }
+        }
+
+        impl<C> Decode<'_, C> for $name {
+            fn decode(d: &mut Decoder<'_>, _: &mut C) -> Result<Self, decode::Error> {
+                let at = d.position();
+                let id = d.str()?.parse();
+                id.map_err(|error: NotAnId| decode::Error::message(error).at(at))
             }
         }
     };
@@ -141,6 +161,24 @@ macro_rules! random_id {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
                 text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl<C> Encode<C> for $name {
+            fn encode<W: Write>(
+                &self,
+                e: &mut Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), encode::Error<W::Error>> {
+                e.bytes(&self.0).map(|_| ())
+            }
+        }
+
+        impl<C> Decode<'_, C> for $name {
+            fn decode(d: &mut Decoder<'_>, _: &mut C) -> Result<Self, decode::Error> {
+                let at = d.position();
+                Self::from_slice(d.bytes()?)
+                    .ok_or_else(|| decode::Error::message("expected 16 bytes").at(at))
             }
         }
     };

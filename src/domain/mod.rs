@@ -1,6 +1,7 @@
 //! What is true without a computer: identities, purposes, consents and decisions. No input or output, no clock.
 
 pub mod age;
+mod compact;
 pub mod consent;
 pub mod contact;
 pub mod decision;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// Something about a person. It has no `Display`, and its `Debug` shows nothing. It serialises, because sealed records
 /// are made of it; log lines and error texts take `Display` or `Debug`, and there it stays silent.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Encode, Decode)]
 #[serde(transparent)]
-pub struct Personal<T>(T);
+#[cbor(transparent)]
+pub struct Personal<T>(#[n(0)] T);
 
 impl<T> Personal<T> {
     /// Marks a value as personal.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{DataScopeId, DataSourceId, PurposeId, SystemId};
@@ -24,22 +25,30 @@ pub enum Action {
 }
 
 /// By which way somebody is contacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// E-mail.
+    #[n(0)]
     Email,
     /// Text message.
+    #[n(1)]
     Sms,
     /// Push message of an app.
+    #[n(2)]
     Push,
     /// Telephone.
+    #[n(3)]
     Phone,
     /// Letter.
+    #[n(4)]
     Post,
     /// The member's own page.
+    #[n(5)]
     Portal,
     /// In person at the desk.
+    #[n(6)]
     Desk,
 }
 

@@ -47,3 +47,33 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use crate::domain::consent::ConsentStatus;
+    use crate::service::test_house::house;
+
+    #[tokio::test]
+    async fn a_look_at_everybody_leaves_those_who_are_remembered_alone() {
+        let house = house();
+        for number in ["1", "2", "3"] {
+            house.adult(number).await;
+            house.says(number, "newsletter", ConsentStatus::Given).await;
+        }
+        house.mail("1", "newsletter").await;
+        let figures = || {
+            let figures = house.service.remembered();
+            [&figures.read, &figures.bytes, &figures.recalled].map(|figure| figure.load(Ordering::Relaxed))
+        };
+        let before = figures();
+        assert!(before[0] > 0 && before[1] > 0, "{before:?}");
+        let mut seen = 0;
+        house
+            .service
+            .each_record("test", |record| seen += record.standings.len())
+            .unwrap();
+        assert_eq!((seen, figures()), (3, before));
+    }
+}

@@ -74,6 +74,8 @@ pub(crate) struct Work<'w, 'tx> {
     staged: Staged,
     undo: Vec<Person>,
     about: Option<PersonId>,
+    /// Whether who is read is remembered. A look at everybody would push out those who are asked about.
+    remembers: bool,
 }
 
 /// A point to go back to when a request is refused half-way.
@@ -97,6 +99,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
     }
 
     /// The same where some of them were read before, and the database was asked in this transaction who of them changed.
+    /// Who is read is remembered.
     pub(crate) fn begin_with(
         shared: &'w Shared,
         policies: Arc<Policies>,
@@ -106,6 +109,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
         (recalled, changed): (Recalled, Vec<PersonId>),
     ) -> Result<Self, StoreError> {
         let mut work = Self::empty(shared, policies, tx, spare);
+        work.remembers = true;
         work.take_in_recalled(recalled, changed);
         work.read(subjects)?;
         Ok(work)
@@ -131,6 +135,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
             staged: Staged::default(),
             undo: Vec::new(),
             about: None,
+            remembers: false,
         }
     }
 

@@ -129,8 +129,10 @@ impl Work<'_, '_> {
         for index in missing {
             self.index.entry(index).or_insert(None);
         }
-        let known = loaded.iter().map(|(index, loaded)| (Some(*index), loaded));
-        self.shared.remembered.keep(known);
+        if self.remembers {
+            let known = loaded.iter().map(|(index, loaded)| (Some(*index), loaded));
+            self.shared.remembered.keep(known);
+        }
         Ok(())
     }
 
@@ -149,9 +151,10 @@ impl Work<'_, '_> {
         for loaded in &loaded {
             self.take_in(loaded);
         }
-        self.shared
-            .remembered
-            .keep(loaded.iter().map(|loaded| (None, loaded)));
+        if self.remembers {
+            let known = loaded.iter().map(|loaded| (None, loaded));
+            self.shared.remembered.keep(known);
+        }
         Ok(())
     }
 

@@ -26,8 +26,7 @@ impl Work<'_, '_> {
                 continue;
             };
             let Some(keys) = &person.keys else { continue };
-            let plain = serde_json::to_vec(&*person.record).map_err(|_| StoreError::Corrupt)?;
-            let padded = crypto::pad(&plain, crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
+            let padded = crypto::pad(&person.record.to_bytes(), crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
             let place = record_place(
                 self.shared.keys.tenant(),
                 &person.id,
@@ -131,7 +130,7 @@ fn open_record(
 ) -> Option<PersonRecord> {
     let place = record_place(shared.keys.tenant(), &person, key_version, revision);
     let padded = crypto::open(&keys.record(), &place, sealed).ok()?;
-    serde_json::from_slice(crypto::unpad(&padded, crypto::PAD_BUCKET).ok()?).ok()
+    PersonRecord::from_bytes(crypto::unpad(&padded, crypto::PAD_BUCKET).ok()?).ok()
 }
 
 /// Opens a record of which one library's standing is wanted and nothing else.
