@@ -11,7 +11,9 @@ use super::preference::Language;
 use super::purpose::{Channel, words};
 
 /// What somebody said, or what happened to it. DPV 2.3 `dpv:ConsentStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "lowercase")]
 pub enum ConsentStatus {
@@ -60,7 +62,9 @@ impl ConsentStatus {
 }
 
 /// How somebody let us know: ISO/IEC TS 27560 `collection_method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
 pub enum IndicationMethod {

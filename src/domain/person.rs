@@ -103,7 +103,9 @@ pub struct Standing {
 }
 
 /// What kind of member somebody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
 pub enum MembershipKind {
@@ -153,7 +155,9 @@ pub struct Membership {
 }
 
 /// How a guardian was verified (R18).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "kebab-case")]
 pub enum GuardianVerification {
@@ -258,7 +262,11 @@ impl PersonRecord {
         }
         let mut decoder = Decoder::new(bytes);
         let record = decode(&mut decoder).map_err(|_| NotARecord)?;
-        if decoder.position() == bytes.len() { Ok(record) } else { Err(NotARecord) }
+        if decoder.position() == bytes.len() {
+            Ok(record)
+        } else {
+            Err(NotARecord)
+        }
     }
 }
 
@@ -305,7 +313,10 @@ mod tests {
 
     /// Somebody of whom everything is known that can be known.
     fn everything() -> PersonRecord {
-        let [one, two] = [Moment::from_micros(1_790_000_000_000_000), Moment::from_micros(-1)];
+        let [one, two] = [
+            Moment::from_micros(1_790_000_000_000_000),
+            Moment::from_micros(-1),
+        ];
         let consent = |by, withdrawn_by_guardian| Consent {
             status: ConsentStatus::Withdrawn,
             occurred_at: one,
@@ -339,7 +350,10 @@ mod tests {
             membership: Some(membership),
             birth_date: Some(Personal::new(id("1980-05-01"))),
             consents: [
-                (id("newsletter"), consent(Party::Guardian(guardian), [(guardian, one)].into())),
+                (
+                    id("newsletter"),
+                    consent(Party::Guardian(guardian), [(guardian, one)].into()),
+                ),
                 (id("reading-tips"), consent(Party::Oneself, BTreeMap::new())),
                 (id("surveys"), consent(Party::Controller, BTreeMap::new())),
             ]
@@ -386,7 +400,10 @@ mod tests {
             let bytes = record.to_bytes();
             assert_eq!(PersonRecord::from_bytes(&bytes), Ok(record));
             for end in 0..bytes.len() {
-                assert_eq!(PersonRecord::from_bytes(bytes.get(..end).unwrap()), Err(NotARecord));
+                assert_eq!(
+                    PersonRecord::from_bytes(bytes.get(..end).unwrap()),
+                    Err(NotARecord)
+                );
             }
             assert!(PersonRecord::from_bytes(&[bytes.as_slice(), &[0]].concat()).is_err());
         }

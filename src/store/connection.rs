@@ -86,8 +86,8 @@ fn sqlite(files: &Files, busy_timeout: Duration) -> Result<SqliteConnection, Sto
         "main.cache_size = -16384",
         "keystore.cache_size = -4096",
         // Pages are read where the operating system keeps them anyway, once for all connections.
-        "main.mmap_size = 1099511627776",
-        "keystore.mmap_size = 1099511627776",
+        "main.mmap_size = 1073741824",
+        "keystore.mmap_size = 1073741824",
         "wal_autocheckpoint = 4000",
     ] {
         connection.batch_execute(&format!("PRAGMA {pragma}"))?;

@@ -7,6 +7,7 @@ use diesel::result::QueryResult;
 use super::connection::AnyConnection;
 use super::error::{Failure, StoreError};
 use super::people::Fence;
+use crate::domain::ids::PersonId;
 
 type Manager = <AnyConnection as Connection>::TransactionManager;
 
@@ -50,6 +51,16 @@ impl<'c> Tx<'c> {
     /// What must still be so when the next batch is added; otherwise nothing is added, and [`StoreError::Conflict`] says so.
     pub fn expect(&mut self, fence: Fence) {
         self.fence = Some(fence);
+    }
+
+    /// Adds to what must still be so, where [`Tx::expect`] was said: people who were read since. On SQLite nobody comes in
+    /// between.
+    pub fn expect_too(&mut self, people: impl IntoIterator<Item = (PersonId, u64)>) {
+        if self.is_postgres()
+            && let Some(fence) = &mut self.fence
+        {
+            fence.people.extend(people);
+        }
     }
 
     /// Whether [`Tx::expect`] was said and nothing was added since.

@@ -151,6 +151,40 @@ both_engines! {
         assert_eq!(batches(&store), 4);
     }
 
+    fn who_changes_between_reading_and_adding_is_noticed(engine) {
+        let storage = TestStorage::new(engine);
+        let (store, _) = observed(&storage);
+        let id = PersonId::from_bytes([7; 16]);
+        let person = NewPerson { id, tenant: "t".to_owned(), revision: 3, created_at: NOW };
+        store.change("add", |tx| tx.insert_people(std::slice::from_ref(&person))).unwrap();
+        let gone = PersonChange { id, previous: 3, revision: 4, state: PersonState::Erased, merged_into: None, ended_at: Some(NOW) };
+        let mut session = store.session();
+        let mut add = |expecting: bool| {
+            session.append("check", |tx| {
+                if expecting {
+                    tx.expect(Fence::default());
+                }
+                let before = tx.people_by_id(&[id], false)?;
+                tx.expect_too(before.iter().map(|person| (person.id, person.revision)));
+                if engine == Engine::Postgres && before.iter().any(|person| person.state == PersonState::Active) {
+                    // On SQLite nobody can come in between.
+                    store.change("erase", |tx| tx.set_people(std::slice::from_ref(&gone)))?;
+                }
+                tx.append_audit(&batch(1), &[])
+            })
+        };
+        let expected = match engine {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => Err(StoreError::Conflict { constraint: None }),
+        };
+        assert_eq!(add(true), expected);
+        assert_eq!(batches(&store), usize::from(engine == Engine::Sqlite));
+        if engine == Engine::Postgres {
+            // Where nothing is expected, nobody is added to what is looked at.
+            assert_eq!((add(false), batches(&store)), (Ok(()), 1));
+        }
+    }
+
     fn an_error_of_the_caller_undoes_everything(engine) {
         #[derive(Debug, PartialEq)]
         enum Mine {

@@ -16,7 +16,7 @@ use crate::service::refusal::{Conflict, Invalid, Refusal};
 use crate::service::remembered::{Recalled, RememberedFigures};
 use crate::service::shared::{Shared, TEST_SCHEME};
 use crate::service::verbs::PersonRef;
-use crate::store::{Loaded, NewPerson, StoreError};
+use crate::store::{Loaded, NewPerson, PersonState as StoredState, StoreError};
 
 /// Where a person is in their life with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,8 @@ impl Work<'_, '_> {
             self.index.insert(*index, Some(loaded.id));
             self.take_in(loaded);
         }
+        self.tx
+            .expect_too(present(loaded.iter().map(|(_, loaded)| loaded)));
         for index in missing {
             self.index.entry(index).or_insert(None);
         }
@@ -151,6 +153,7 @@ impl Work<'_, '_> {
         for loaded in &loaded {
             self.take_in(loaded);
         }
+        self.tx.expect_too(present(loaded.iter()));
         if self.remembers {
             let known = loaded.iter().map(|loaded| (None, loaded));
             self.shared.remembered.keep(known);
@@ -309,4 +312,11 @@ pub(crate) fn may_use_scheme(
         .get(system)
         .is_some_and(|s| s.schemes.contains(scheme));
     allowed || shared.test_subjects && scheme.as_str() == TEST_SCHEME
+}
+
+/// Who is present, as which revision: whoever is erased before a line about them is added must not get a new one.
+fn present<'p>(people: impl Iterator<Item = &'p Arc<Loaded>>) -> impl Iterator<Item = (PersonId, u64)> {
+    people
+        .filter(|person| person.state == StoredState::Active)
+        .map(|person| (person.id, person.revision))
 }
