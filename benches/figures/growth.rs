@@ -4,6 +4,8 @@
 //! are copies of their rows under random ids and indexes, which nobody asks about. Every table is then written anew in the
 //! order of those ids, so that who is asked about stands scattered among all others: in the indexes and in the pages.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -20,7 +22,9 @@ pub fn bench(url: &str, few: usize, many: usize) -> Result<(), Failure> {
     let among_few = measure(url, few, few)?;
     let asked = ASKED.min(many);
     crowd(url, asked, many)?;
+    let before = scans(url)?;
     let among_many = measure(url, asked, many)?;
+    let scans = scans(url)?.zip(before);
     let engine = if url.starts_with("sqlite") {
         "SQLite"
     } else {
@@ -41,7 +45,43 @@ pub fn bench(url: &str, few: usize, many: usize) -> Result<(), Failure> {
         &format!("{:.2}", ready / among_few.ready),
         "≤ 1 s",
     );
+    if let Some((after, before)) = scans {
+        row(
+            &format!("looks at tables of more than {LARGE} rows meanwhile, {engine}"),
+            &format!("{} whole tables", after.whole - before.whole),
+            &format!("{} by an index", after.by_index - before.by_index),
+            "",
+            "0",
+        );
+    }
     Ok(())
+}
+
+/// From how many rows on a table is not to be read whole for a check.
+const LARGE: u64 = 100_000;
+
+/// How often large tables were read, as PostgreSQL counts.
+#[derive(QueryableByName)]
+struct Scans {
+    #[diesel(sql_type = BigInt)]
+    whole: i64,
+    #[diesel(sql_type = BigInt)]
+    by_index: i64,
+}
+
+/// None on SQLite, whose plans do not depend on how much there is; `store::tests` looks at them.
+fn scans(url: &str) -> Result<Option<Scans>, Failure> {
+    let Ok(mut connection) = PgConnection::establish(url) else {
+        return Ok(None);
+    };
+    // Sessions that end tell their counts, a moment later; and which tables are large is known from here on.
+    std::thread::sleep(Duration::from_secs(2));
+    connection.batch_execute("ANALYZE")?;
+    let scans = diesel::sql_query(format!(
+        "SELECT sum(seq_scan)::bigint AS whole, sum(idx_scan)::bigint AS by_index \
+         FROM pg_stat_user_tables WHERE n_live_tup > {LARGE}"
+    ));
+    Ok(Some(scans.get_result(&mut connection)?))
 }
 
 struct Measured {

@@ -198,6 +198,71 @@ fn lane(tx: &mut Tx<'_>, from: u8, many: u8) -> Result<(), StoreError> {
     }])
 }
 
+/// The text of a statement that is run.
+fn text_of(query: &dyn diesel::connection::DebugQuery) -> String {
+    let text = query.to_string();
+    text.split(" -- binds").next().unwrap().trim_end().to_owned()
+}
+
+/// What is asked about people beside the lane: who changed, a list of a campaign, and what a person's own pages show.
+fn looks(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let person = PersonId::from_bytes([1; 16]);
+    tx.news_since(&[(person, 1)])?;
+    tx.bulk_people(vec![[1; 16]], &mut |_, _| {})?;
+    tx.people_after(Some(person), 10)?;
+    tx.merged_into(person)?;
+    tx.events_of(person, None)?;
+    tx.event_by_id(EventId::from_bytes([1; 16]))?;
+    tx.audit_private_of(person)?;
+    tx.audit_private_between("decision", person, NOW, NOW)?;
+    tx.place_of("decision", "n1", 1)?;
+    tx.leaves_about("decision", &[person], (NOW, NOW))?;
+    Ok(())
+}
+
+#[test]
+fn no_statement_about_people_reads_a_whole_table() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(store(directory.path()));
+    let mut connection = connector(directory.path()).open().unwrap();
+    let run = Arc::new(Mutex::new(BTreeSet::new()));
+    let running = run.clone();
+    connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            running.lock().unwrap().insert(text_of(query));
+        }
+    });
+    let mut tx = Tx::new(&mut connection);
+    lane(&mut tx, 1, 2).unwrap();
+    looks(&mut tx).unwrap();
+    let statements = run.lock().unwrap().clone();
+    assert!(statements.len() >= 24, "{statements:#?}");
+    connection.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    let AnyConnection::Sqlite(connection) = &mut connection else {
+        panic!("another engine")
+    };
+    let (mut searched, mut scanned) = (0, Vec::new());
+    for statement in &statements {
+        let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+            .load(connection)
+            .unwrap();
+        for Step { detail } in steps {
+            if detail.starts_with("SCAN ") && detail != "SCAN CONSTANT ROW" {
+                scanned.push(format!("{detail}: {statement}"));
+            }
+            searched += usize::from(detail.starts_with("SEARCH "));
+        }
+    }
+    assert!(scanned.is_empty(), "{scanned:#?}");
+    assert!(searched >= 16, "{searched} look-ups by index");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
 #[test]
 fn the_statements_of_the_lane_stay_prepared() {
     let directory = tempfile::tempdir().unwrap();
@@ -210,9 +275,7 @@ fn the_statements_of_the_lane_stay_prepared() {
     let (running, keeping) = (run.clone(), kept.clone());
     connection.set_instrumentation(move |event: InstrumentationEvent<'_>| match event {
         InstrumentationEvent::StartQuery { query, .. } => {
-            let text = query.to_string();
-            let text = text.split(" -- binds").next().unwrap().trim_end().to_owned();
-            running.lock().unwrap().insert(text);
+            running.lock().unwrap().insert(text_of(query));
         }
         InstrumentationEvent::CacheQuery { sql, .. } => keeping.lock().unwrap().push(sql.to_owned()),
         _ => {}
