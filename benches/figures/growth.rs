@@ -16,14 +16,30 @@ use super::house::{self, Failure, Served, fill_apart, median, row};
 /// How often it is measured; the medians count.
 const RUNS: usize = 5;
 
-/// Measures among `few`, makes them `many`, and measures again. The database must be empty.
-pub fn bench(url: &str, few: usize, many: usize) -> Result<(), Failure> {
-    fill_apart(url, few)?;
-    let among_few = measure(url, few, few)?;
+/// Makes one database of `few` people and one of `many`, both empty at first, and measures them in turns: what else the
+/// machine does from minute to minute then happens to both.
+pub fn bench(small: &str, url: &str, few: usize, many: usize) -> Result<(), Failure> {
     let asked = ASKED.min(many);
     crowd(url, asked, many)?;
+    fill_apart(small, few)?;
+    // A log that is empty, and files that were just written, are not what a service works with.
+    for (url, asked) in [(small, few), (url, asked)] {
+        settle(url)?;
+        measure(url, asked)?;
+    }
     let before = scans(url)?;
-    let among_many = measure(url, asked, many)?;
+    let (mut among_few, mut among_many) = (Vec::new(), Vec::new());
+    for run in 1..=RUNS {
+        among_few.push(measure(small, few)?);
+        among_many.push(measure(url, asked)?);
+        if let (Some(few), Some(many)) = (among_few.last(), among_many.last()) {
+            eprintln!(
+                "run {run} of {RUNS}: {:.0}/s, {:.1} µs among few; {:.0}/s, {:.1} µs among many",
+                few.rate, few.cpu, many.rate, many.cpu
+            );
+        }
+    }
+    let (among_few, among_many) = (medians(&among_few), medians(&among_many));
     let scans = scans(url)?.zip(before);
     let engine = if url.starts_with("sqlite") {
         "SQLite"
@@ -74,9 +90,8 @@ fn scans(url: &str) -> Result<Option<Scans>, Failure> {
     let Ok(mut connection) = PgConnection::establish(url) else {
         return Ok(None);
     };
-    // Sessions that end tell their counts, a moment later; and which tables are large is known from here on.
+    // Sessions that end tell their counts, a moment later.
     std::thread::sleep(Duration::from_secs(2));
-    connection.batch_execute("ANALYZE")?;
     let scans = diesel::sql_query(format!(
         "SELECT sum(seq_scan)::bigint AS whole, sum(idx_scan)::bigint AS by_index \
          FROM pg_stat_user_tables WHERE n_live_tup > {LARGE}"
@@ -84,6 +99,7 @@ fn scans(url: &str) -> Result<Option<Scans>, Failure> {
     Ok(Some(scans.get_result(&mut connection)?))
 }
 
+#[derive(Clone, Copy)]
 struct Measured {
     /// Microseconds a check, of everything that works on this machine.
     cpu: f64,
@@ -92,32 +108,32 @@ struct Measured {
     ready: f64,
 }
 
-fn measure(url: &str, asked: usize, people: usize) -> Result<Measured, Failure> {
+fn medians(all: &[Measured]) -> Measured {
+    let of = |one: fn(&Measured) -> f64| median(all.iter().map(one).collect());
+    Measured {
+        cpu: of(|one| one.cpu),
+        rate: of(|one| one.rate),
+        ready: of(|one| one.ready),
+    }
+}
+
+/// Once, what the server does by itself now and then, so that it does it at no other time.
+fn settle(url: &str) -> Result<(), Failure> {
     if let Ok(mut connection) = PgConnection::establish(url) {
         connection.batch_execute("VACUUM ANALYZE")?;
         connection.batch_execute("CHECKPOINT")?;
     }
-    let (mut cpu, mut rates, mut ready) = (Vec::new(), Vec::new(), Vec::new());
-    for run in 0..=RUNS {
-        // Nobody is remembered: what a check costs is read from among so many.
-        let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
-        if run == 0 {
-            // A log that is empty, and files that were just written, are not what a service works with.
-            load(&served, "/v1/decisions", "check", MANY, asked)?;
-            continue;
-        }
-        ready.push(served.ready_after.as_secs_f64());
-        let before = house::machine_cpu()?;
-        let rate = load(&served, "/v1/decisions", "check", MANY, asked)?.rate;
-        cpu.push((house::machine_cpu()? - before) * 1e6 / (rate * SECONDS as f64));
-        rates.push(rate);
-        eprintln!("run {run} of {RUNS} among {people}: {rate:.0}/s");
-    }
-    Ok(Measured {
-        cpu: median(cpu),
-        rate: median(rates),
-        ready: median(ready),
-    })
+    Ok(())
+}
+
+fn measure(url: &str, asked: usize) -> Result<Measured, Failure> {
+    // Nobody is remembered: what a check costs is read from among so many.
+    let served = Served::start(&["serve", url, "bench", FORGETFUL])?;
+    let ready = served.ready_after.as_secs_f64();
+    let before = house::machine_cpu()?;
+    let rate = load(&served, "/v1/decisions", "check", MANY, asked)?.rate;
+    let cpu = (house::machine_cpu()? - before) * 1e6 / (rate * SECONDS as f64);
+    Ok(Measured { cpu, rate, ready })
 }
 
 /// Makes as many people as there shall be: `asked` through the use cases, the others as their copies.

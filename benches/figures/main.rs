@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench figures -- checks POSTGRES-URL SQLITE-URL PEOPLE RUNS
-//! cargo bench --bench figures -- growth DATABASE-URL FEW MANY
+//! cargo bench --bench figures -- growth SMALL-DATABASE-URL DATABASE-URL FEW MANY
 //! cargo bench --bench figures -- bulk DATABASE-URL PEOPLE RUNS
 //! cargo bench --bench figures -- audit EMPTY-DATABASE-URL ENTRIES RUNS
 //! ```
@@ -26,7 +26,7 @@ fn main() -> Result<(), Failure> {
         ["checks", postgres, sqlite, people, runs] => {
             checks::bench(postgres, sqlite, people.parse()?, runs.parse()?)
         }
-        ["growth", url, few, many] => growth::bench(url, few.parse()?, many.parse()?),
+        ["growth", small, url, few, many] => growth::bench(small, url, few.parse()?, many.parse()?),
         ["bulk", url, people, runs] => bulk::bench(url, people.parse()?, runs.parse()?),
         ["audit", url, entries, runs] => audit::bench(url, entries.parse()?, runs.parse()?),
         // What this program starts itself, in processes of their own.
