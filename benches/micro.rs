@@ -96,7 +96,7 @@ fn evaluating(criterion: &mut Criterion) -> Result<(), Failure> {
         bench.iter(|| evaluate(&catalogue, black_box(Subject::Unknown), &question, NOW));
     });
     group.finish();
-    let bytes = record.to_bytes();
+    let bytes = record.to_bytes()?;
     let linde = LINDE.parse()?;
     criterion.bench_function(&format!("read a record of {} bytes", bytes.len()), |bench| {
         bench.iter(|| PersonRecord::at(&linde, black_box(&bytes)));

@@ -30,14 +30,13 @@ pub fn bench(small: &str, url: &str, few: usize, many: usize) -> Result<(), Fail
     let before = scans(url)?;
     let (mut among_few, mut among_many) = (Vec::new(), Vec::new());
     for run in 1..=RUNS {
-        among_few.push(measure(small, few)?);
-        among_many.push(measure(url, asked)?);
-        if let (Some(few), Some(many)) = (among_few.last(), among_many.last()) {
-            eprintln!(
-                "run {run} of {RUNS}: {:.0}/s, {:.1} µs among few; {:.0}/s, {:.1} µs among many",
-                few.rate, few.cpu, many.rate, many.cpu
-            );
-        }
+        let (in_small, in_large) = (measure(small, few)?, measure(url, asked)?);
+        eprintln!(
+            "run {run} of {RUNS}: {:.0}/s, {:.1} µs among few; {:.0}/s, {:.1} µs among many",
+            in_small.rate, in_small.cpu, in_large.rate, in_large.cpu
+        );
+        among_few.push(in_small);
+        among_many.push(in_large);
     }
     let (among_few, among_many) = (medians(&among_few), medians(&among_many));
     let scans = scans(url)?.zip(before);
@@ -99,7 +98,6 @@ fn scans(url: &str) -> Result<Option<Scans>, Failure> {
     Ok(Some(scans.get_result(&mut connection)?))
 }
 
-#[derive(Clone, Copy)]
 struct Measured {
     /// Microseconds a check, of everything that works on this machine.
     cpu: f64,

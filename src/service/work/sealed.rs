@@ -26,8 +26,8 @@ impl Work<'_, '_> {
                 continue;
             };
             let Some(keys) = &person.keys else { continue };
-            let padded = crypto::pad(&person.record.to_bytes(), crypto::PAD_BUCKET)
-                .map_err(|_| StoreError::Corrupt)?;
+            let plain = person.record.to_bytes().map_err(|_| StoreError::Corrupt)?;
+            let padded = crypto::pad(&plain, crypto::PAD_BUCKET).map_err(|_| StoreError::Corrupt)?;
             let place = record_place(
                 self.shared.keys.tenant(),
                 &person.id,
