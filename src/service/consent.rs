@@ -40,6 +40,10 @@ impl Verb for RecordConsent {
         }
     }
 
+    fn fits_one_statement(&self) -> bool {
+        true
+    }
+
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Receipt, Stop> {
         call.require(Scope::ConsentsWrite)?;
         work.require_organisation(call, &self.organisation)?;

@@ -67,7 +67,7 @@ impl Verb for Decide {
     }
 
     /// A permit to enrich also stands in the history of the person.
-    fn only_appends(&self) -> bool {
+    fn fits_one_statement(&self) -> bool {
         self.question.action != Action::Enrich
     }
 

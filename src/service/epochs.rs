@@ -353,7 +353,7 @@ fn record_destroyed(
     }
     let boot: [u8; 6] = random(&*shared.world);
     let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut sequence = NodeSequence::new(format!("{}.{boot}.epochs", shared.node));
+    let sequence = NodeSequence::new(format!("{}.{boot}.epochs", shared.node));
     store.change("record_epoch", |tx| -> Result<(), StoreError> {
         if tx.meta(&key)?.is_some() {
             return Ok(());
@@ -379,7 +379,7 @@ fn record_destroyed(
             .collect();
         work.stage_admin_leaf(&leaf);
         work.tx().put_meta(&key, &id.to_string())?;
-        work.finish(&mut sequence)?;
+        let _done = work.finish(&sequence)?;
         Ok(())
     })?;
     shared.standing.ring();

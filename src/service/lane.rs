@@ -13,7 +13,7 @@ use super::call::Call;
 use super::catalogue;
 use super::refusal::Refusal;
 use super::shared::Shared;
-use super::work::{FreshPerson, NodeSequence, Stop, Subjects, Work};
+use super::work::{Finished, FreshPerson, NodeSequence, Stop, Subjects, Work};
 use crate::domain::hex::hex;
 use crate::domain::ids::PersonId;
 use crate::store::{Fence, Session, Store, StoreError, Tx};
@@ -38,8 +38,8 @@ pub(crate) trait Verb: Send + 'static {
         0
     }
 
-    /// Whether it writes nothing but lines of one log.
-    fn only_appends(&self) -> bool {
+    /// Whether it writes nothing but lines of one log, and what changes people who are present (`Tx::append_acts`).
+    fn fits_one_statement(&self) -> bool {
         false
     }
 
@@ -63,7 +63,7 @@ impl Verb for SignOfLife {
 trait Job: Send {
     fn subjects(&self, shared: &Shared, into: &mut Subjects);
     fn fresh_people(&self) -> usize;
-    fn only_appends(&self) -> bool;
+    fn fits_one_statement(&self) -> bool;
     fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError>;
     fn reply(self: Box<Self>, committed: Result<(), Refusal>);
 }
@@ -84,8 +84,8 @@ impl<V: Verb> Job for Ticket<V> {
         self.verb.fresh_people()
     }
 
-    fn only_appends(&self) -> bool {
-        self.verb.only_appends()
+    fn fits_one_statement(&self) -> bool {
+        self.verb.fits_one_statement()
     }
 
     fn run(&mut self, work: &mut Work<'_, '_>) -> Result<(), StoreError> {
@@ -151,15 +151,15 @@ impl Lane {
         let (sender, receiver) = sync_channel(queue);
         let receiver: Queue = Arc::new(Mutex::new(receiver));
         let figures = Arc::new(LaneFigures::default());
+        // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
+        let boot: [u8; 6] = random(&*shared.world);
+        let sequence = NodeSequence::new(format!("{}.{}.{name}", shared.node, hex(&boot)));
         let threads = (0..threads).map(|_| {
-            // A new node name each start: batch numbers are never used twice, whatever happened to the last ones.
-            let boot: [u8; 6] = random(&*shared.world);
-            let boot = hex(&boot);
             let runner = Runner {
                 shared: Arc::clone(shared),
                 store: store.clone(),
                 session: store.session(),
-                sequence: NodeSequence::new(format!("{}.{boot}.{name}", shared.node)),
+                sequence: sequence.clone(),
                 spare: Vec::new(),
                 figures: Arc::clone(&figures),
             };
@@ -259,13 +259,13 @@ impl Runner {
                 .for_each(|job| job.reply(Err(Refusal::Unavailable)));
         }
         let mut outcome: Result<bool, _> = Err(StoreError::Unavailable("not tried".into()));
-        let mut only_appends = batch.iter().all(|job| job.only_appends());
+        let mut at_once = batch.iter().all(|job| job.fits_one_statement());
         for _ in 0..TRIES {
-            outcome = self.attempt(&mut batch, only_appends);
+            outcome = self.attempt(&mut batch, at_once);
             if !matches!(outcome, Err(StoreError::Conflict { .. })) {
                 break;
             }
-            only_appends = false;
+            at_once = false;
         }
         match outcome {
             Ok(tells) => {
@@ -293,7 +293,7 @@ impl Runner {
     }
 
     /// Answers whether other systems must be told anything.
-    fn attempt(&mut self, batch: &mut [Box<dyn Job>], only_appends: bool) -> Result<bool, StoreError> {
+    fn attempt(&mut self, batch: &mut [Box<dyn Job>], at_once: bool) -> Result<bool, StoreError> {
         self.prepare_people(batch.iter().map(|job| job.fresh_people()).sum())?;
         let Self {
             shared,
@@ -302,7 +302,7 @@ impl Runner {
             spare,
             ..
         } = self;
-        let in_one = |tx: &mut Tx<'_>| -> Result<(usize, bool), StoreError> {
+        let in_one = |tx: &mut Tx<'_>| -> Result<(usize, Finished), StoreError> {
             let look = |batch: &[Box<dyn Job>]| {
                 let mut subjects = Subjects::default();
                 batch.iter().for_each(|job| job.subjects(shared, &mut subjects));
@@ -333,17 +333,17 @@ impl Runner {
                 job.run(&mut work)?;
             }
             let used = work.used_spares();
-            let tells = work.finish(sequence)?;
-            Ok((used, tells))
+            Ok((used, work.finish(sequence)?))
         };
-        let committed = if only_appends {
+        let committed = if at_once {
             session.append("lane", in_one)
         } else {
             session.change("lane", in_one)
         };
         match committed {
-            Ok((used, tells)) => {
+            Ok((used, Finished { tells, changed })) => {
                 spare.drain(..used.min(spare.len()));
+                shared.remembered.renew(changed);
                 Ok(tells)
             }
             Err(conflict @ StoreError::Conflict { .. }) => Err(conflict),

@@ -142,9 +142,8 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Threads of the lane of checks on PostgreSQL: while one waits for the database, another works. Changes have one, so that the
-/// log tells them in the order in which they were made. SQLite has one writer.
-const CHECKERS: usize = 2;
+/// Threads of each lane on PostgreSQL: while one waits for the database, another works. SQLite has one writer.
+const LANE_THREADS: usize = 2;
 
 /// The service. Cheap to clone.
 #[derive(Clone)]
@@ -226,18 +225,18 @@ impl Service {
         let now = move || clock.now();
         let witnessing = Witnessing::start(options.witnesses, &options.store, &shared.standing, now)?;
         let postgres = options.store.is_postgres();
-        let lane = |name, threads| {
+        let lane = |name| {
             Lane::start(
                 name,
-                threads,
+                if postgres { LANE_THREADS } else { 1 },
                 &shared,
                 &options.store,
                 options.queue,
                 options.deadline,
             )
         };
-        let checks = lane("checks", if postgres { CHECKERS } else { 1 })?;
-        let changes = if postgres { Some(lane("changes", 1)?) } else { None };
+        let checks = lane("checks")?;
+        let changes = postgres.then(|| lane("changes")).transpose()?;
         let bulk = Pool::start(&shared, &options.store, options.deadline)?;
         let readers = Semaphore::new(READERS);
         let chores = chores::of_service(&shared, &options.store, &access);

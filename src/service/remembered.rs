@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Service;
 use crate::domain::ids::PersonId;
-use crate::store::{Loaded, PersonState};
+use crate::store::{ChangedPerson, Loaded, PersonState};
 
 /// What one entry costs beside its ciphertext, in bytes: two places in tables, half empty, and the row itself.
 const OVERHEAD: usize = 320;
@@ -163,6 +163,29 @@ impl Remembered {
         self.make_room(&mut halves);
     }
 
+    /// Who is remembered and was changed by this node has the new record; `changed` is committed.
+    pub(crate) fn renew(&self, changed: Vec<ChangedPerson>) {
+        if self.half == 0 {
+            return;
+        }
+        let mut halves = self.halves();
+        for change in changed {
+            let known = halves.by_id(change.id);
+            halves.young.forget(change.id);
+            halves.old.forget(change.id);
+            // Somebody else was quicker where the revision is another one.
+            if let Some(known) = known.filter(|known| known.revision == change.previous) {
+                let renewed = Loaded {
+                    revision: change.record.revision,
+                    record: Some(change.record),
+                    ..(*known).clone()
+                };
+                halves.young.keep(None, Arc::new(renewed));
+            }
+        }
+        self.make_room(&mut halves);
+    }
+
     /// Forgets somebody.
     pub(crate) fn forget(&self, people: impl IntoIterator<Item = PersonId>) {
         let mut halves = self.halves();
@@ -243,6 +266,38 @@ mod tests {
         assert_eq!(found(&remembered, &[], &[one.id, person(2).id]), [one.id]);
         remembered.forget([one.id]);
         assert!(found(&remembered, &[[7; 16]], &[one.id]).is_empty());
+    }
+
+    #[test]
+    fn who_was_changed_here_is_remembered_with_the_new_record_unless_somebody_was_quicker() {
+        let changed = |previous: u64| ChangedPerson {
+            id: person(1).id,
+            previous,
+            record: SealedRecord {
+                revision: previous + 1,
+                key_version: 1,
+                sealed: vec![9; 700],
+            },
+        };
+        let remembered = Remembered::new(1 << 20);
+        remembered.renew(vec![changed(1)]);
+        assert!(
+            found(&remembered, &[], &[person(1).id]).is_empty(),
+            "was never read"
+        );
+
+        remembered.keep(std::iter::once((Some([7; 16]), &person(1))));
+        remembered.renew(vec![changed(1)]);
+        let people = remembered.recall(&[[7; 16]], &[]).people;
+        let (_, renewed) = people.first().unwrap();
+        assert_eq!((renewed.revision, &renewed.record), (2, &Some(changed(1).record)));
+        assert_eq!(renewed.key, person(1).key);
+        let bytes = remembered.halves().young.bytes + remembered.halves().old.bytes;
+        assert_eq!(bytes, weight(renewed));
+
+        // Another node changed it first: revision 2 is not what 5 was made of.
+        remembered.renew(vec![changed(4)]);
+        assert!(found(&remembered, &[[7; 16]], &[person(1).id]).is_empty());
     }
 
     #[test]

@@ -65,6 +65,10 @@ impl Verb for Unsubscribe {
         into.people.push(self.0.person);
     }
 
+    fn fits_one_statement(&self) -> bool {
+        true
+    }
+
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<(), Stop> {
         let link = &self.0;
         let found = work

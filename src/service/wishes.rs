@@ -95,6 +95,10 @@ impl Verb for RecordObjection {
         self.act_at(Moment::from_micros(0)).look_at(shared, call, into);
     }
 
+    fn fits_one_statement(&self) -> bool {
+        true
+    }
+
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Recorded, Stop> {
         let act = self.act_at(occurred_at(self.occurred_at, self.method, work.now)?);
         let admitted = act.admit(call, work)?;
@@ -152,6 +156,10 @@ impl Verb for RecordRestriction {
         self.act_at(Moment::from_micros(0)).look_at(shared, call, into);
     }
 
+    fn fits_one_statement(&self) -> bool {
+        true
+    }
+
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Recorded, Stop> {
         let act = self.act_at(work.now);
         let admitted = act.admit(call, work)?;
@@ -184,6 +192,10 @@ impl Verb for SetPreferences {
 
     fn subjects(&self, shared: &Shared, call: &Call, into: &mut Subjects) {
         look_at_pairwise(shared, call, &self.person_id, into);
+    }
+
+    fn fits_one_statement(&self) -> bool {
+        true
     }
 
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<PreferencesState, Stop> {
@@ -245,6 +257,10 @@ impl Verb for RecordSourceNotice {
             &self.person,
             into,
         );
+    }
+
+    fn fits_one_statement(&self) -> bool {
+        true
     }
 
     fn act(&self, call: &Call, work: &mut Work<'_, '_>) -> Result<Recorded, Stop> {

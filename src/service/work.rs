@@ -23,7 +23,7 @@ use crate::crypto::PersonKeys;
 use crate::domain::ids::{OrganisationId, PersonId};
 use crate::domain::moment::Moment;
 use crate::policy::catalogue::Catalogue;
-use crate::store::{IdempotencyRow, StoreError, Tx};
+use crate::store::{ChangedPerson, IdempotencyRow, StoreError, Tx};
 
 /// A person key that is stored already and belongs to nobody yet.
 pub(crate) struct FreshPerson {
@@ -76,6 +76,15 @@ pub(crate) struct Work<'w, 'tx> {
     about: Option<PersonId>,
     /// Whether who is read is remembered. A look at everybody would push out those who are asked about.
     remembers: bool,
+}
+
+/// What was done beside what was asked for.
+#[must_use]
+pub(crate) struct Finished {
+    /// Whether other systems must be told anything.
+    pub(crate) tells: bool,
+    /// Who has another record now.
+    pub(crate) changed: Vec<ChangedPerson>,
 }
 
 /// A point to go back to when a request is refused half-way.
@@ -248,9 +257,9 @@ impl<'w, 'tx> Work<'w, 'tx> {
         call.principal.client == OWN_CLIENT
     }
 
-    /// Writes everything that was staged. After this the work is over. Answers whether other systems must be told anything.
-    pub(crate) fn finish(mut self, sequence: &mut NodeSequence) -> Result<bool, StoreError> {
-        if self.tx.only_appends() && !self.staged.only_appends() {
+    /// Writes everything that was staged. After this the work is over.
+    pub(crate) fn finish(mut self, sequence: &NodeSequence) -> Result<Finished, StoreError> {
+        if self.tx.only_appends() && !self.staged.fits_one_statement() {
             // It is more than was said: done again, in a transaction.
             return Err(StoreError::Conflict { constraint: None });
         }
@@ -266,14 +275,15 @@ impl<'w, 'tx> Work<'w, 'tx> {
         if !self.staged.new_identifiers.is_empty() {
             self.tx.insert_identifiers(&self.staged.new_identifiers)?;
         }
-        self.write_records()?;
+        let (first, changed) = self.seal_records()?;
+        self.tx.put_records(&first)?;
         let tells = self.staged.tells();
-        self.staged.write(self.tx, sequence, self.now)?;
+        self.staged.write(self.tx, sequence, self.now, &changed)?;
         if self.tx.still_expects() {
             // What was refused was refused by what is remembered: the database was not asked.
             return Err(StoreError::Conflict { constraint: None });
         }
-        Ok(tells)
+        Ok(Finished { tells, changed })
     }
 }
 

@@ -91,7 +91,7 @@ pub struct PrivatePart {
 /// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. It answers how many
 /// batches were added.
 macro_rules! append {
-    ($with:literal, $batch:literal) => {
+    ($with:expr, $batch:literal) => {
         concat!(
             $with,
             "batch AS (INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) ",
@@ -105,18 +105,49 @@ macro_rules! append {
     };
 }
 
+/// Private parts as columns, for `unnest`.
+macro_rules! private_parts {
+    ($parts:expr) => {{
+        let parts = $parts;
+        (
+            list(parts, |part| int(part.off)).into_sql::<Array<BigInt>>(),
+            list(parts, |part| part.person_id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+            list(parts, |part| int(part.key_version)).into_sql::<Array<BigInt>>(),
+            list(parts, |part| part.sealed.as_slice()).into_sql::<Array<Binary>>(),
+        )
+    }};
+}
+pub(super) use private_parts;
+
 const APPEND: &str = append!("WITH ", "VALUES (?)");
 
-/// The same, if what was read before is still so: who is not present as the revision that was read is looked for in the
-/// primary key of people. The statement sees all that was committed before it begins.
-const APPEND_IF: &str = append!(
-    "WITH news AS (\
-     SELECT FROM unnest(?) AS read (id, revision) LEFT JOIN person \
-     ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' WHERE person.id IS NULL \
-     UNION ALL SELECT FROM catalogue_version HAVING max(sequence) > ?\
-     ), ",
-    "SELECT ? WHERE NOT EXISTS (SELECT FROM news)"
-);
+/// What is no longer as it was read: who is not present as that revision is looked for in the primary key of people. The
+/// statement sees all that was committed before it begins.
+macro_rules! with_news {
+    () => {
+        "WITH news AS (\
+         SELECT FROM unnest(?) AS read (id, revision) LEFT JOIN person \
+         ON person.id = read.id AND person.revision = read.revision AND person.state = 'active' WHERE person.id IS NULL \
+         UNION ALL SELECT FROM catalogue_version HAVING max(sequence) > ?\
+         ), "
+    };
+}
+pub(super) use with_news;
+
+/// People and the revisions of them that were read, as columns.
+macro_rules! revisions {
+    ($people:expr) => {{
+        let people = $people;
+        (
+            list(people, |(id, _)| id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
+            list(people, |(_, revision)| int(*revision)).into_sql::<Array<BigInt>>(),
+        )
+    }};
+}
+pub(super) use revisions;
+
+/// The same, if there is no news.
+const APPEND_IF: &str = append!(with_news!(), "SELECT ? WHERE NOT EXISTS (SELECT FROM news)");
 
 impl Tx<'_> {
     /// Writes a batch with the private parts of its leaves, and queues it for the sequencer.
@@ -141,17 +172,23 @@ impl Tx<'_> {
         }
     }
 
+    /// Whether something is no longer as it was read.
+    pub(super) fn has_news(&mut self, fence: Option<&Fence>) -> Result<bool, StoreError> {
+        let Some(Fence { people, catalogue }) = fence else {
+            return Ok(false);
+        };
+        let (newest, changed) = self.news_since(people)?;
+        Ok(newest > Some(*catalogue) || !changed.is_empty())
+    }
+
     fn append_on_sqlite(
         &mut self,
         batch: &AuditBatch,
         parts: &[PrivatePart],
         fence: Option<&Fence>,
     ) -> Result<bool, StoreError> {
-        if let Some(Fence { people, catalogue }) = fence {
-            let (newest, changed) = self.news_since(people)?;
-            if newest > Some(*catalogue) || !changed.is_empty() {
-                return Ok(false);
-            }
+        if self.has_news(fence)? {
+            return Ok(false);
         }
         self.insert_batch(batch)?;
         self.run(|connection| {
@@ -194,23 +231,14 @@ impl Tx<'_> {
             batch.entries.as_slice().into_sql::<Binary>(),
             batch.created_at.micros().into_sql::<BigInt>(),
         );
-        let private = (
-            list(parts, |part| int(part.off)).into_sql::<Array<BigInt>>(),
-            list(parts, |part| part.person_id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
-            list(parts, |part| int(part.key_version)).into_sql::<Array<BigInt>>(),
-            list(parts, |part| part.sealed.as_slice()).into_sql::<Array<Binary>>(),
-        );
+        let private = private_parts!(parts);
         self.each(
             |_| Ok(0),
             |connection| match fence {
                 None => Statement::<_, BigInt>::new(APPEND, (row, private)).get_result(connection),
                 Some(Fence { people, catalogue }) => {
-                    let people = (
-                        list(people, |(id, _)| id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
-                        list(people, |(_, revision)| int(*revision)).into_sql::<Array<BigInt>>(),
-                    );
                     let catalogue = int(*catalogue).into_sql::<BigInt>();
-                    let binds = (people, catalogue, row, private);
+                    let binds = (revisions!(people), catalogue, row, private);
                     Statement::<_, BigInt>::new(APPEND_IF, binds).get_result(connection)
                 }
             },

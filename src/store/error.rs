@@ -193,6 +193,12 @@ fn of_database(kind: DatabaseErrorKind, information: &dyn DatabaseErrorInformati
             "it is read-only, perhaps a standby or a former primary".into(),
         )),
         DatabaseErrorKind::ForeignKeyViolation => Failure::last(StoreError::Other("a reference to no row")),
+        // A batch without a size: somebody changed while it was added ([`Tx::append_acts`](super::Tx::append_acts)).
+        DatabaseErrorKind::NotNullViolation
+            if (information.table_name(), information.column_name()) == (Some("audit_batch"), Some("n")) =>
+        {
+            Failure::last(StoreError::Conflict { constraint: None })
+        }
         DatabaseErrorKind::NotNullViolation => Failure::last(StoreError::Other("an empty column")),
         DatabaseErrorKind::CheckViolation => Failure::last(StoreError::Other("a value out of range")),
         _ => of_message(information.message()),

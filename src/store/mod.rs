@@ -4,6 +4,7 @@
 //! [`Store::read`], [`Store::change`] and [`Session::change`] run a named transaction; what can be done inside one are
 //! the methods of [`Tx`], which stand with their tables.
 
+mod acts;
 mod audit_export;
 mod audit_log;
 mod audit_prune;
@@ -50,6 +51,7 @@ mod turnstile;
 mod tx;
 mod webhooks;
 
+pub use acts::{Acts, ChangedPerson};
 pub use audit_export::PlacedPrivate;
 pub use audit_log::{HeadRow, LogRow, LogState};
 pub use audit_prune::PlacedTime;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
+use super::audit_rows::revisions;
 use super::columns::{Bytes, Number, int};
 use super::error::StoreError;
 use super::records::SealedRecord;
@@ -287,14 +288,8 @@ impl Tx<'_> {
         let rows: Vec<(Option<i64>, Option<PersonId>)> = self.each(
             |_| Ok(Vec::new()),
             |connection| {
-                Statement::<_, (Nullable<BigInt>, Nullable<Binary>)>::new(
-                    NEWS,
-                    (
-                        list(read, |(id, _)| id.as_bytes().as_slice()).into_sql::<Array<Binary>>(),
-                        list(read, |(_, revision)| int(*revision)).into_sql::<Array<BigInt>>(),
-                    ),
-                )
-                .load(connection)
+                Statement::<_, (Nullable<BigInt>, Nullable<Binary>)>::new(NEWS, revisions!(read))
+                    .load(connection)
             },
         )?;
         let newest = rows.first().and_then(|(newest, _)| *newest);

@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
-use super::columns::Number;
+use super::columns::{Number, int};
 use super::error::StoreError;
+use super::people::list;
 use super::schema::statistic;
 use super::statement::Statement;
 use super::tx::Tx;
@@ -34,33 +35,22 @@ impl Tx<'_> {
     /// # Errors
     /// Those of the database.
     pub fn add_statistics(&mut self, additions: &[Statistic]) -> Result<(), StoreError> {
-        // In one order for all transactions, so that two of them do not wait for each other.
-        let mut sums: BTreeMap<(&str, &str, i64, &str), i64> = BTreeMap::new();
-        for add in additions {
-            let key = (
-                add.organisation.as_str(),
-                add.purpose.as_str(),
-                add.day,
-                add.measure.as_str(),
-            );
-            let sum = sums.entry(key).or_default();
-            *sum = sum.saturating_add(super::columns::int(add.n));
-        }
+        let sums = summed(additions);
         if sums.is_empty() {
             return Ok(());
         }
         self.each(
             |connection| {
-                for ((organisation, purpose, day, measure), n) in &sums {
+                for sum in &sums {
                     Statement::<_>::new(
                         "INSERT INTO statistic (organisation, purpose, day, measure, n) VALUES (?, ?, ?, ?, ?) \
                          ON CONFLICT (organisation, purpose, day, measure) DO UPDATE SET n = n + excluded.n",
                         (
-                            (*organisation).into_sql::<Text>(),
-                            (*purpose).into_sql::<Text>(),
-                            day.into_sql::<BigInt>(),
-                            (*measure).into_sql::<Text>(),
-                            n.into_sql::<BigInt>(),
+                            sum.organisation.as_str().into_sql::<Text>(),
+                            sum.purpose.as_str().into_sql::<Text>(),
+                            sum.day.into_sql::<BigInt>(),
+                            sum.measure.as_str().into_sql::<Text>(),
+                            int(sum.n).into_sql::<BigInt>(),
                         ),
                     )
                     .execute(connection)?;
@@ -73,11 +63,11 @@ impl Tx<'_> {
                      SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?) \
                      ON CONFLICT (organisation, purpose, day, measure) DO UPDATE SET n = s.n + excluded.n",
                     (
-                        sums.keys().map(|key| key.0).collect::<Vec<_>>().into_sql::<Array<Text>>(),
-                        sums.keys().map(|key| key.1).collect::<Vec<_>>().into_sql::<Array<Text>>(),
-                        sums.keys().map(|key| key.2).collect::<Vec<_>>().into_sql::<Array<BigInt>>(),
-                        sums.keys().map(|key| key.3).collect::<Vec<_>>().into_sql::<Array<Text>>(),
-                        sums.values().copied().collect::<Vec<_>>().into_sql::<Array<BigInt>>(),
+                        list(&sums, |sum| sum.organisation.as_str()).into_sql::<Array<Text>>(),
+                        list(&sums, |sum| sum.purpose.as_str()).into_sql::<Array<Text>>(),
+                        list(&sums, |sum| sum.day).into_sql::<Array<BigInt>>(),
+                        list(&sums, |sum| sum.measure.as_str()).into_sql::<Array<Text>>(),
+                        list(&sums, |sum| int(sum.n)).into_sql::<Array<BigInt>>(),
                     ),
                 )
                 .execute(connection)
@@ -119,4 +109,29 @@ impl Tx<'_> {
             query.load(connection)
         })
     }
+}
+
+/// One addition to each counter, in one order for all transactions, so that two of them do not wait for each other.
+pub(super) fn summed(additions: &[Statistic]) -> Vec<Statistic> {
+    let mut sums: BTreeMap<(&str, &str, i64, &str), u64> = BTreeMap::new();
+    for add in additions {
+        let key = (
+            add.organisation.as_str(),
+            add.purpose.as_str(),
+            add.day,
+            add.measure.as_str(),
+        );
+        let sum = sums.entry(key).or_default();
+        *sum = sum.saturating_add(add.n);
+    }
+    let sums = sums
+        .into_iter()
+        .map(|((organisation, purpose, day, measure), n)| Statistic {
+            organisation: organisation.to_owned(),
+            purpose: purpose.to_owned(),
+            day,
+            measure: measure.to_owned(),
+            n,
+        });
+    sums.collect()
 }

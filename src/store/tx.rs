@@ -72,7 +72,7 @@ impl<'c> Tx<'c> {
         self.fence.take()
     }
 
-    /// Whether nothing may be written but one batch of one log.
+    /// Whether it may write one statement only: [`Tx::append_audit`] or [`Tx::append_acts`].
     pub const fn only_appends(&self) -> bool {
         !matches!(self.appends, Appends::Anything)
     }

@@ -167,6 +167,8 @@ mod sessions;
 #[cfg(test)]
 mod signing_keys;
 #[cfg(test)]
+mod store_acts;
+#[cfg(test)]
 mod store_open;
 #[cfg(test)]
 mod store_people;

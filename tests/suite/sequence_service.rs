@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use akkoord::audit::checkpoint::Checkpoint;
 use akkoord::audit::leaf::{EntryId, Leaf, leaf_hash};
 use akkoord::crypto::note::VerifierKey;
-use akkoord::domain::decision::Question;
+use akkoord::domain::consent::{ConsentStatus, IndicationMethod};
+use akkoord::domain::decision::{Effect, Question};
+use akkoord::domain::event::ActorKind;
+use akkoord::domain::hex::hex;
 use akkoord::domain::ids::DecisionId;
 use akkoord::domain::personal::Personal;
 use akkoord::domain::preference::Language;
@@ -17,7 +20,7 @@ use akkoord::service::Service;
 use akkoord::service::call::{Call, Principal, Scope};
 use akkoord::service::refusal::Refusal;
 use akkoord::service::sequence::LogName;
-use akkoord::service::verbs::{Decide, Decided, PersonRef, RegisterPerson};
+use akkoord::service::verbs::{ActorRef, Decide, Decided, PersonRef, RecordConsent, RegisterPerson};
 
 use crate::support::engine::{Engine, TestStorage};
 use crate::support::log::{Verified, verify_served};
@@ -177,6 +180,46 @@ both_engines! {
         once_each(&verify_served(&again, "decision").await, &decided);
         assert_eq!(ready(&again).await, (true, "leads to every checkpoint".to_owned()));
         again.stop();
+    }
+
+    // The clock stands still, and the threads of a lane take turns.
+    async fn what_one_caller_does_is_in_the_log_in_that_order(engine) {
+        let storage = TestStorage::new(engine);
+        let service = node(&storage, &clock(), "one");
+        let birth_date = chrono::NaiveDate::from_ymd_opt(1980, 5, 1).map(Personal::new);
+        let member = RegisterPerson { birth_date, ..adult(1) };
+        service.register_person(&call(), member).await.unwrap();
+        let notice = service.catalogue().purposes["newsletter"].purpose.version;
+        let (mut said, mut decided) = (Vec::new(), Vec::new());
+        for at in 0..100 {
+            let status = if at % 2 == 0 { ConsentStatus::Given } else { ConsentStatus::Withdrawn };
+            let verb = RecordConsent {
+                person: ask(1).person,
+                organisation: "bibliotheek-de-linde".parse().unwrap(),
+                purpose: "newsletter".parse().unwrap(),
+                status,
+                data_scopes: None,
+                channels: None,
+                notice_version: Some(notice),
+                language: Some(Language::Nl),
+                method: IndicationMethod::WebForm,
+                actor: ActorRef::plain(ActorKind::Oneself),
+                evidence: None,
+                occurred_at: None,
+            };
+            said.push(service.record_consent(&call(), verb).await.unwrap().answer.leaf_hash);
+            let answer = service.decide(&call(), ask(1)).await.unwrap();
+            assert_eq!(answer.verdict.effect == Effect::Permit, status == ConsentStatus::Given, "{at}");
+            decided.push(hex(&answer.leaf_hash));
+        }
+        for (log, told) in [("consent", &said), ("decision", &decided)] {
+            let size = said.len() as u64 + u64::from(log == "consent");
+            until_covered(&service, log, size).await;
+            let lines = verify_served(&service, log).await.lines;
+            let hashes: Vec<String> = lines.iter().map(|line| hex(&leaf_hash(line))).collect();
+            assert_eq!(hashes[hashes.len() - told.len()..], told[..], "{log}");
+        }
+        service.stop();
     }
 
     async fn a_decision_is_proved_to_whoever_asked_for_it(engine) {

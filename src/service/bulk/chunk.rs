@@ -46,7 +46,7 @@ struct Decided {
 pub(super) fn check_in_one(
     chunk: &Chunk<'_>,
     session: &mut Session,
-    sequence: &mut NodeSequence,
+    sequence: &NodeSequence,
 ) -> Result<Vec<BulkAnswer>, Stop> {
     session.change("check_in_bulk", |tx| {
         let decided = chunk.decide(tx)?;
@@ -61,7 +61,7 @@ pub(super) fn check_in_one(
 pub(super) fn check_from_snapshot(
     chunk: &Chunk<'_>,
     session: &mut Session,
-    sequence: &mut NodeSequence,
+    sequence: &NodeSequence,
 ) -> Result<Vec<BulkAnswer>, Stop> {
     let decided = session.read("read_in_bulk", |tx| chunk.decide(tx))?;
     session.change("check_in_bulk", |tx| -> Result<(), Stop> {
@@ -325,7 +325,7 @@ fn counts(answers: &[BulkAnswer]) -> Bulk<'static> {
 }
 
 impl Decided {
-    fn write(&self, tx: &mut Tx<'_>, sequence: &mut NodeSequence) -> Result<(), StoreError> {
+    fn write(&self, tx: &mut Tx<'_>, sequence: &NodeSequence) -> Result<(), StoreError> {
         let log = Log::Decision.as_str();
         let node_seq = sequence.take();
         let place = (sequence.node().to_owned(), node_seq);

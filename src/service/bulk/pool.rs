@@ -155,9 +155,9 @@ impl Worker {
             people: &job.people,
         };
         let checked = if self.snapshots {
-            chunk::check_from_snapshot(&chunk, &mut self.session, &mut self.sequence)
+            chunk::check_from_snapshot(&chunk, &mut self.session, &self.sequence)
         } else {
-            chunk::check_in_one(&chunk, &mut self.session, &mut self.sequence)
+            chunk::check_in_one(&chunk, &mut self.session, &self.sequence)
         };
         checked.map_err(|error| chunk::refusal(&error))
     }

@@ -285,11 +285,11 @@ pub(super) fn unit_of_work<T>(
         refresh(shared, tx)?;
         let boot: [u8; 6] = random(&*shared.world);
         let boot: String = boot.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut sequence = NodeSequence::new(format!("{}.{boot}.erasures", shared.node));
+        let sequence = NodeSequence::new(format!("{}.{boot}.erasures", shared.node));
         let policies = shared.policies.load_full();
         let mut work = Work::begin(shared, policies, tx, &[], &Subjects::default())?;
         let done = act(&mut work)?;
-        work.finish(&mut sequence)?;
+        let _done = work.finish(&sequence)?;
         Ok(done)
     })
 }

@@ -15,7 +15,7 @@ use crate::service::catalogue;
 use crate::service::refusal::Refusal;
 use crate::service::shared::{OWN_CLIENT, Shared};
 use crate::service::work::{
-    Circumstances, Log, NodeSequence, PERSON_ERASED, PersonState, Stop, Subjects, Work, open_event,
+    Circumstances, Finished, Log, NodeSequence, PERSON_ERASED, PersonState, Stop, Subjects, Work, open_event,
 };
 use crate::store::{Store, StoreError, Tx};
 use crate::world::random;
@@ -157,7 +157,7 @@ impl<'r> Round<'r> {
     }
 
     fn attempt(&mut self, ids: &[PersonId]) -> Result<Vec<Due>, StoreError> {
-        let (shared, sequence) = (self.shared, &mut self.sequence);
+        let (shared, sequence) = (self.shared, &self.sequence);
         if self.dry {
             return self.store.read("retention_plan", |tx| {
                 with_work(shared, tx, ids, |work| {
@@ -180,14 +180,14 @@ impl<'r> Round<'r> {
                     }
                     Ok(found)
                 })?;
-                let tells = work.finish(sequence)?;
-                Ok((found, tells))
+                Ok((found, work.finish(sequence)?))
             });
             if !matches!(outcome, Err(StoreError::Conflict { .. })) {
                 break;
             }
         }
-        let (found, tells) = outcome?;
+        let (found, Finished { tells, changed }) = outcome?;
+        shared.remembered.renew(changed);
         if found.iter().any(|due| !due.is_nothing()) {
             shared.standing.ring();
         }
@@ -475,7 +475,7 @@ fn own_call() -> Result<Call, Refusal> {
 fn record_run(
     shared: &Shared,
     store: &Store,
-    mut sequence: NodeSequence,
+    sequence: NodeSequence,
     report: &RetentionReport,
 ) -> Result<(), StoreError> {
     let removed: u64 = report.lines.iter().map(|line| line.events).sum();
@@ -505,7 +505,7 @@ fn record_run(
             work.stage_admin_leaf(&leaf);
             Ok(())
         })?;
-        work.finish(&mut sequence).map(|_| ())
+        work.finish(&sequence).map(|_| ())
     })?;
     shared.standing.ring();
     Ok(())

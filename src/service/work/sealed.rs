@@ -11,15 +11,14 @@ use crate::domain::person::PersonRecord;
 use crate::service::keys::PERSON_KEY_VERSION;
 use crate::service::shared::Shared;
 use crate::store::{
-    EventRow, Loaded, PersonChange, PersonState as StoredState, RecordChange, SealedRecord, StoreError,
+    ChangedPerson, EventRow, Loaded, PersonState as StoredState, RecordChange, SealedRecord, StoreError,
 };
 
 impl Work<'_, '_> {
-    /// Seals the record of everybody who changed.
-    pub(super) fn write_records(&mut self) -> Result<(), StoreError> {
+    /// Seals the record of everybody who changed: first ones, and those in the place of others; in the order of ids.
+    pub(super) fn seal_records(&mut self) -> Result<(Vec<RecordChange>, Vec<ChangedPerson>), StoreError> {
         let touched: Vec<PersonId> = self.staged.touched.iter().copied().collect();
-        let mut rows = Vec::with_capacity(touched.len());
-        let mut heads = Vec::new();
+        let (mut first, mut changed) = (Vec::new(), Vec::with_capacity(touched.len()));
         for id in touched {
             let nonce = self.random();
             let Some(person) = self.people.get(&id) else {
@@ -36,35 +35,21 @@ impl Work<'_, '_> {
             );
             let sealed =
                 crypto::seal(&keys.record(), &place, nonce, &padded).map_err(|_| StoreError::Corrupt)?;
-            rows.push(RecordChange {
-                person_id: id,
-                previous: person.stored_revision,
-                record: SealedRecord {
-                    revision: person.revision,
-                    key_version: person.key_version,
-                    sealed,
-                },
-            });
-            if let Some(previous) = person.stored_revision {
-                heads.push(PersonChange {
-                    id,
-                    previous,
-                    revision: person.revision,
-                    state: StoredState::Active,
-                    merged_into: None,
-                    ended_at: None,
-                });
+            let record = SealedRecord {
+                revision: person.revision,
+                key_version: person.key_version,
+                sealed,
+            };
+            match person.stored_revision {
+                Some(previous) => changed.push(ChangedPerson { id, previous, record }),
+                None => first.push(RecordChange {
+                    person_id: id,
+                    previous: None,
+                    record,
+                }),
             }
         }
-        // The head row first: it is the lock that two nodes meet at, always in the order of ids.
-        if !heads.is_empty() {
-            self.tx.set_people(&heads)?;
-        }
-        if rows.is_empty() {
-            Ok(())
-        } else {
-            self.tx.put_records(&rows)
-        }
+        Ok((first, changed))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a unit of work will write at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::changes::measure;
 use super::people::Person;
@@ -15,9 +17,9 @@ use crate::domain::moment::Moment;
 use crate::service::call::Call;
 use crate::service::refusal::Refusal;
 use crate::store::{
-    AuditBatch, EventRow, IdempotencyRow, IdentifierRow, OutboxRow, Statistic, StoreError, Tx,
+    Acts, AuditBatch, ChangedPerson, EventRow, IdempotencyRow, IdentifierRow, OutboxRow, PersonChange,
+    PrivatePart, Statistic, StoreError, Tx,
 };
-use crate::store::{PersonChange, PrivatePart};
 
 /// Which log a leaf goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,17 +44,21 @@ impl Log {
 }
 
 /// The running number of this lane's batches in each log. A number is used once, also when the commit that carried it
-/// had an unknown outcome.
-#[derive(Debug)]
+/// had an unknown outcome. Copies count together, for the threads of a lane: what one of them writes after the other one's
+/// commit was answered has the higher number, and stands later in the log whatever the clock says.
+#[derive(Debug, Clone)]
 pub(crate) struct NodeSequence {
-    node: String,
-    next: u64,
+    node: Arc<str>,
+    next: Arc<AtomicU64>,
 }
 
 impl NodeSequence {
     /// For a lane that has never written: `node` must be new.
-    pub(crate) const fn new(node: String) -> Self {
-        Self { node, next: 0 }
+    pub(crate) fn new(node: String) -> Self {
+        Self {
+            node: node.into(),
+            next: Arc::default(),
+        }
     }
 
     /// The name of the lane in the log.
@@ -61,10 +67,8 @@ impl NodeSequence {
     }
 
     /// The next number.
-    pub(crate) fn take(&mut self) -> u64 {
-        let taken = self.next;
-        self.next += 1;
-        taken
+    pub(crate) fn take(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::SeqCst)
     }
 }
 
@@ -213,38 +217,30 @@ impl Staged {
         !self.outbox.is_empty()
     }
 
-    /// Whether nothing is staged but lines of one log.
-    pub(super) fn only_appends(&self) -> bool {
+    /// Whether one statement can write it: lines of one log, and what changes people who are present.
+    pub(super) fn fits_one_statement(&self) -> bool {
         let Self {
             new_people,
             new_identifiers,
             removed_identifiers,
             ended,
-            touched,
-            events,
-            idempotency,
             leaves,
-            outbox,
-            counted,
+            ..
         } = self;
         new_people.is_empty()
             && new_identifiers.is_empty()
             && removed_identifiers.is_empty()
             && ended.is_empty()
-            && touched.is_empty()
-            && events.is_empty()
-            && idempotency.is_empty()
-            && outbox.is_empty()
-            && counted.is_empty()
             && leaves.values().filter(|lines| !lines.is_empty()).count() <= 1
     }
 
-    /// Writes everything but new people, identifiers and records, which come first.
+    /// Writes everything but new people, which come first.
     pub(super) fn write(
         mut self,
         tx: &mut Tx<'_>,
-        sequence: &mut NodeSequence,
+        sequence: &NodeSequence,
         now: Moment,
+        changed: &[ChangedPerson],
     ) -> Result<(), StoreError> {
         if !self.removed_identifiers.is_empty() {
             tx.delete_identifiers(&self.removed_identifiers)?;
@@ -256,27 +252,33 @@ impl Staged {
             let changes: Vec<PersonChange> = self.ended.iter().map(|(_, change)| change.clone()).collect();
             tx.set_people(&changes)?;
         }
-        if !self.events.is_empty() {
-            tx.insert_events(&self.events)?;
+        let mut batches = self.audit_rows(sequence, now)?.into_iter();
+        match batches.next() {
+            Some((batch, parts)) => tx.append_acts(&Acts {
+                people: changed,
+                events: &self.events,
+                batch: &batch,
+                parts: &parts,
+                messages: &self.outbox,
+                counted: &self.counted,
+                answers: &self.idempotency,
+            })?,
+            None if changed.is_empty() && self.events.is_empty() => {
+                tx.insert_outbox(&self.outbox)?;
+                tx.insert_idempotency(&self.idempotency)?;
+                tx.add_statistics(&self.counted)?;
+            }
+            None => return Err(StoreError::Other("a change without a line in the log")),
         }
-        for (batch, private) in self.audit_rows(sequence, now)? {
-            tx.append_audit(&batch, &private)?;
-        }
-        if !self.outbox.is_empty() {
-            tx.insert_outbox(&self.outbox)?;
-        }
-        if !self.counted.is_empty() {
-            tx.add_statistics(&self.counted)?;
-        }
-        if !self.idempotency.is_empty() {
-            tx.insert_idempotency(&self.idempotency)?;
+        for (batch, parts) in batches {
+            tx.append_audit(&batch, &parts)?;
         }
         Ok(())
     }
 
     fn audit_rows(
         &mut self,
-        sequence: &mut NodeSequence,
+        sequence: &NodeSequence,
         now: Moment,
     ) -> Result<Vec<(AuditBatch, Vec<PrivatePart>)>, StoreError> {
         let mut rows = Vec::new();
@@ -287,7 +289,7 @@ impl Staged {
             let lines = leaves.iter().map(|leaf| leaf.line.as_slice());
             let batch = AuditBatch {
                 log: log.as_str().to_owned(),
-                node: sequence.node.clone(),
+                node: sequence.node().to_owned(),
                 node_seq: sequence.take(),
                 n: u32::try_from(leaves.len()).map_err(|_| StoreError::Corrupt)?,
                 leaf_hashes: leaves.iter().flat_map(|leaf| leaf.hash).collect(),
@@ -370,7 +372,7 @@ impl Work<'_, '_> {
         keys: &PersonKeys,
         event: &Event,
     ) -> Result<[u8; 32], Stop> {
-        let policies = std::sync::Arc::clone(&self.policies);
+        let policies = Arc::clone(&self.policies);
         let node = self.shared.node.as_str();
         let kind = event.change.leaf_kind();
         let mut leaf = Leaf::new(
