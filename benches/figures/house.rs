@@ -14,10 +14,12 @@ use akkoord::domain::consent::{ConsentStatus, IndicationMethod};
 use akkoord::domain::event::ActorKind;
 use akkoord::domain::personal::Personal;
 use akkoord::domain::preference::Language;
+use akkoord::outward::webhook::{WebhookClient, WebhookSettings};
 use akkoord::policy::load::{Files, read_folder};
 use akkoord::service::access::client::ClientId;
 use akkoord::service::access::{AccessOptions, Credential, NewClient};
 use akkoord::service::call::{Call, Principal, Scope};
+use akkoord::service::propagate::{PropagationOptions, Tempo};
 use akkoord::service::sequence::WitnessPlan;
 use akkoord::service::verbs::{ActorRef, LookUpPerson, PersonRef, RecordConsent, RegisterPerson};
 use akkoord::service::{Service, ServiceOptions};
@@ -109,6 +111,18 @@ pub fn service(store: &Store, node: &str, remember_mib: usize) -> Result<Service
         options,
         AccessOptions::new("http://127.0.0.1"),
     )?)
+}
+
+/// Begins to tell other systems what changed, as every node does.
+fn tell(service: &Service) -> Result<(), Failure> {
+    let settings = WebhookSettings {
+        allow_private: false,
+        timeout: Duration::from_secs(10),
+    };
+    Ok(service.start_propagation(PropagationOptions {
+        sender: Arc::new(WebhookClient::new(settings)?),
+        tempo: Tempo::default(),
+    })?)
 }
 
 /// A token of a new client of the CRM.
@@ -215,8 +229,14 @@ async fn one(service: &Service, call: &Call, at: usize, notice: u32) -> Result<(
 /// The process that [`fill_apart`] starts.
 pub fn filled(url: &str, people: usize) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async {
-        let service = service(&open(url)?, "fill", 64)?;
+        let store = open(url)?;
+        let service = service(&store, "fill", 64)?;
+        tell(&service)?;
         fill(&service, people).await?;
+        // What is left to tell would be told while something is measured.
+        while store.read("outbox", |tx| tx.outbox_size())?.0 > 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         service.stop();
         Ok(())
     })
@@ -282,6 +302,7 @@ pub fn serve(url: &str, node: &str, remember_mib: usize, faces: &[Face]) -> Resu
     actix_web::rt::System::new().block_on(async {
         let store = open(url)?;
         let service = service(&store, node, remember_mib)?;
+        tell(&service)?;
         let token = token(&service).await?;
         let server = start(&ServerOptions::at("127.0.0.1:0".parse()?), &service, faces)?;
         announce(server.addr, &token)?;

@@ -260,7 +260,7 @@ impl<'w, 'tx> Work<'w, 'tx> {
     /// Writes everything that was staged. After this the work is over.
     pub(crate) fn finish(mut self, sequence: &NodeSequence) -> Result<Finished, StoreError> {
         if self.tx.only_appends() && !self.staged.fits_one_statement() {
-            // It is more than was said: done again, in a transaction.
+            // It is more than was said, or all was refused by what is remembered: done again, in a transaction.
             return Err(StoreError::Conflict { constraint: None });
         }
         let Staged { new_people, .. } = &self.staged;
@@ -279,10 +279,6 @@ impl<'w, 'tx> Work<'w, 'tx> {
         self.tx.put_records(&first)?;
         let tells = self.staged.tells();
         self.staged.write(self.tx, sequence, self.now, &changed)?;
-        if self.tx.still_expects() {
-            // What was refused was refused by what is remembered: the database was not asked.
-            return Err(StoreError::Conflict { constraint: None });
-        }
         Ok(Finished { tells, changed })
     }
 }

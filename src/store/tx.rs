@@ -63,11 +63,6 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// Whether [`Tx::expect`] was said and nothing was added since.
-    pub const fn still_expects(&self) -> bool {
-        self.fence.is_some()
-    }
-
     pub(super) const fn take_fence(&mut self) -> Option<Fence> {
         self.fence.take()
     }

@@ -217,7 +217,8 @@ impl Staged {
         !self.outbox.is_empty()
     }
 
-    /// Whether one statement can write it: lines of one log, and what changes people who are present.
+    /// Whether one statement can write it: lines of one log, and what changes people who are present. Nothing at all does
+    /// not fit: that statement is also what asks the database whether what is remembered is still so.
     pub(super) fn fits_one_statement(&self) -> bool {
         let Self {
             new_people,
@@ -231,7 +232,7 @@ impl Staged {
             && new_identifiers.is_empty()
             && removed_identifiers.is_empty()
             && ended.is_empty()
-            && leaves.values().filter(|lines| !lines.is_empty()).count() <= 1
+            && leaves.values().filter(|lines| !lines.is_empty()).count() == 1
     }
 
     /// Writes everything but new people, which come first.
