@@ -165,7 +165,8 @@ impl Remembered {
 
     /// Who is remembered and was changed by this node has the new record; `changed` is committed.
     pub(crate) fn renew(&self, changed: Vec<ChangedPerson>) {
-        if self.half == 0 {
+        // A batch of checks changes nobody, and waits for nobody here.
+        if self.half == 0 || changed.is_empty() {
             return;
         }
         let mut halves = self.halves();

@@ -5,7 +5,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
-use super::audit_rows::{AuditBatch, PrivatePart, private_parts, revisions, with_news};
+use super::audit_rows::{AuditBatch, PrivatePart, append, private_parts, revisions, with_news};
 use super::columns::int;
 use super::error::StoreError;
 use super::events::EventRow;
@@ -51,24 +51,22 @@ pub struct ChangedPerson {
 /// Answers how many batches were added. Everything hangs on the batch, and the batch on the people: when news came since
 /// they were read, nothing is written; when somebody changed at the same moment, the batch has no size, which its table
 /// does not take, and the statement fails as a whole.
-const APPEND_ACTS: &str = concat!(
-    with_news!(),
-    "changed AS (SELECT * FROM unnest(?) AS changed (id, previous, revision, key_version, sealed)), \
-     person_row AS (UPDATE person SET revision = changed.revision FROM changed \
-     WHERE person.id = changed.id AND person.revision = changed.previous AND NOT EXISTS (SELECT FROM news) \
-     RETURNING person.id), \
-     record_row AS (UPDATE person_record AS record SET revision = changed.revision, \
-     key_version = changed.key_version, sealed = changed.sealed FROM changed \
-     WHERE record.person_id = changed.id AND record.revision = changed.previous \
-     AND (SELECT count(*) FROM person_row) = (SELECT count(*) FROM changed) \
-     RETURNING record.person_id), \
-     batch AS (INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) \
-     SELECT ?, CASE WHEN (SELECT count(*) FROM record_row) = (SELECT count(*) FROM changed) THEN ? END, ? \
-     WHERE NOT EXISTS (SELECT FROM news) RETURNING log, node, node_seq), \
-     queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch), \
-     private AS (INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
-     SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part), \
-     event AS (INSERT INTO consent_event (person_id, sequence, event_id, recorded_at, sealed) \
+const APPEND_ACTS: &str = append!(
+    concat!(
+        with_news!(),
+        "changed AS (SELECT * FROM unnest(?) AS changed (id, previous, revision, key_version, sealed)), \
+         person_row AS (UPDATE person SET revision = changed.revision FROM changed \
+         WHERE person.id = changed.id AND person.revision = changed.previous AND NOT EXISTS (SELECT FROM news) \
+         RETURNING person.id), \
+         record_row AS (UPDATE person_record AS record SET revision = changed.revision, \
+         key_version = changed.key_version, sealed = changed.sealed FROM changed \
+         WHERE record.person_id = changed.id AND record.revision = changed.previous \
+         AND (SELECT count(*) FROM person_row) = (SELECT count(*) FROM changed) \
+         RETURNING record.person_id), "
+    ),
+    "SELECT ?, CASE WHEN (SELECT count(*) FROM record_row) = (SELECT count(*) FROM changed) THEN ? END, ? \
+     WHERE NOT EXISTS (SELECT FROM news)",
+    ", event AS (INSERT INTO consent_event (person_id, sequence, event_id, recorded_at, sealed) \
      SELECT event.* FROM batch, unnest(?) AS event), \
      message AS (INSERT INTO outbox \
      (event_id, kind, person_id, other_id, revision, organisation, purpose, recorded_at) \
@@ -78,8 +76,7 @@ const APPEND_ACTS: &str = concat!(
      SELECT answer.* FROM batch, unnest(?) AS answer), \
      counter AS (INSERT INTO statistic AS counter (organisation, purpose, day, measure, n) \
      SELECT more.* FROM batch, unnest(?) AS more \
-     ON CONFLICT (organisation, purpose, day, measure) DO UPDATE SET n = counter.n + excluded.n) \
-     SELECT count(*) FROM batch"
+     ON CONFLICT (organisation, purpose, day, measure) DO UPDATE SET n = counter.n + excluded.n)"
 );
 
 impl Tx<'_> {

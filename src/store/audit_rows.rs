@@ -88,10 +88,10 @@ pub struct PrivatePart {
     pub sealed: Vec<u8>,
 }
 
-/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. It answers how many
-/// batches were added.
+/// All that one commit adds to one log, in one statement: a round trip costs more than what it carries. `more` is added
+/// with it. It answers how many batches were added.
 macro_rules! append {
-    ($with:expr, $batch:literal) => {
+    ($with:expr, $batch:literal, $more:literal) => {
         concat!(
             $with,
             "batch AS (INSERT INTO audit_batch (log, node, node_seq, n, leaf_hashes, entries, created_at) ",
@@ -99,11 +99,13 @@ macro_rules! append {
             " RETURNING log, node, node_seq), \
              queued AS (INSERT INTO audit_queue (log, node, node_seq) SELECT log, node, node_seq FROM batch), \
              private AS (INSERT INTO audit_private (log, node, node_seq, off, person_id, key_version, sealed) \
-             SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part) \
-             SELECT count(*) FROM batch"
+             SELECT batch.log, batch.node, batch.node_seq, part.* FROM batch, unnest(?) AS part)",
+            $more,
+            " SELECT count(*) FROM batch"
         )
     };
 }
+pub(super) use append;
 
 /// Private parts as columns, for `unnest`.
 macro_rules! private_parts {
@@ -119,7 +121,7 @@ macro_rules! private_parts {
 }
 pub(super) use private_parts;
 
-const APPEND: &str = append!("WITH ", "VALUES (?)");
+const APPEND: &str = append!("WITH ", "VALUES (?)", "");
 
 /// What is no longer as it was read: who is not present as that revision is looked for in the primary key of people. The
 /// statement sees all that was committed before it begins.
@@ -147,7 +149,7 @@ macro_rules! revisions {
 pub(super) use revisions;
 
 /// The same, if there is no news.
-const APPEND_IF: &str = append!(with_news!(), "SELECT ? WHERE NOT EXISTS (SELECT FROM news)");
+const APPEND_IF: &str = append!(with_news!(), "SELECT ? WHERE NOT EXISTS (SELECT FROM news)", "");
 
 impl Tx<'_> {
     /// Writes a batch with the private parts of its leaves, and queues it for the sequencer.
